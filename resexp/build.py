@@ -1,0 +1,85 @@
+"""The only place where configuration becomes objects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch.optim import Optimizer
+
+from resexp.config import Cell
+from resexp.data.dataset import Data, prepare
+from resexp.engine.fit import Plan
+from resexp.engine.optim import Schedule, optimizer_for
+from resexp.engine.pack import Pack
+from resexp.kinds import InputError
+from resexp.nn.block import ACTIVATIONS, Recipe
+
+THREADS = torch.get_num_threads()
+
+
+@dataclass(frozen=True)
+class Built:
+    """All that a training needs."""
+
+    pack: Pack
+    data: Data
+    optimizer: Optimizer
+    schedule: Schedule
+    plan: Plan
+
+
+def make(options: Mapping[str, Any], *args: Any) -> Any:
+    """The object that `_target_` names, from `args` and the other options."""
+    return instantiate({**options, "_partial_": True, "_convert_": "all"})(*args)
+
+
+def device_of(name: str) -> torch.device:
+    """The device that a name (auto, cpu, cuda, cuda:N, mps) means here. Raises InputError where there is none."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(device.type, 1)
+    if (device.index or 0) >= count:
+        raise InputError(f"device={name}: this machine has {count} {device.type} devices; device=cpu always works")
+    return device
+
+
+def load_data(cell: Cell) -> Data:
+    """The cell's data, on the CPU. Raises InputError where they cannot be had or are fewer than a batch."""
+    data = prepare(make(cell.options["dataset"]), getattr(torch, cell.dials.precision))
+    if cell.dials.batch_size > len(data.train):
+        raise InputError(f"batch_size={cell.dials.batch_size}: the train split has {len(data.train)} samples")
+    return data
+
+
+def recipe(cell: Cell) -> Recipe:
+    """What the cell's blocks are made of."""
+    options, dials = cell.options, cell.dials
+    return Recipe(
+        width=dials.width,
+        depth=dials.depth,
+        activation=ACTIVATIONS[dials.activation],
+        placement=make(options["norm"]),
+        normalizer=lambda width: make(options["normalizer"], width),
+        residual=lambda: make(options["residual"]),
+    )
+
+
+def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Built:
+    """The cell's replicates with these seeds, ready to train."""
+    dials, options = cell.dials, cell.options
+    device, dtype = device_of(dials.device), getattr(torch, dials.precision)
+    torch.set_num_threads(THREADS if isinstance(dials.threads, str) else dials.threads)
+    network = make(options["model"], recipe(cell), data.shape, data.classes).to(dtype)
+    # by model and device, never by the number of seeds: a vmapped network rounds differently from a plain one
+    mode = "plain" if dials.pack == "plain" else "vmap"
+    pack = Pack(network, make(options["init"]), seeds, device=device, dtype=dtype, mode=mode)
+    return Built(
+        pack=pack,
+        data=data.to(device),
+        optimizer=optimizer_for(pack, lambda groups: make(options["optimizer"], groups)),
+        schedule=make(options["schedule"]),
+        plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
+    )

@@ -1,0 +1,216 @@
+"""The command: verbs, their flags, exit codes. Heavy imports wait for the verb that needs them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resexp.kinds import InputError, nearest
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from resexp.compose import Composer
+    from resexp.record.store import CellResult
+
+HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
+
+  resexp train [OVERRIDES]       train a cell, all its seeds at once; -m: a sweep of cells
+  resexp runs [PATH…] [--json]   list what is in outputs/
+  resexp tensorboard [DIR]       watch the curves in a browser
+  resexp completion SHELL        print the tab completion for bash, zsh or fish
+
+First steps
+  resexp train +norm=pre depth=48
+  resexp train -m depth=8,48 norm=none,pre,post residual=on,off
+  resexp train --help
+"""
+TRAIN_FLAGS = ("--cfg", "--config-dir", "--config-name", "--help", "--hydra-help", "--info", "--multirun")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line. Returns 0 done, 1 some cell failed, 2 bad input, 130 interrupted."""
+    given = [*(sys.argv[1:] if argv is None else argv)]
+    try:
+        return _dispatch(given)
+    except InputError as error:
+        print(f"resexp: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("resexp: interrupted; the same command goes on with what is missing", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"resexp: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return 1
+
+
+def _dispatch(argv: list[str]) -> int:
+    verb, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if verb in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if verb == "--version":
+        from importlib.metadata import version
+
+        print(f"resexp {version('resexp')}")
+        return 0
+    if verb in ("-sc", "--shell-completion"):  # what the shell functions that Hydra writes call
+        return _complete(rest)
+    if verb not in VERBS:
+        raise InputError(f"no such command: {verb}{nearest(verb, VERBS)}")
+    return VERBS[verb](rest)
+
+
+def _parser(verb: str, about: str) -> "ArgumentParser":
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f"resexp {verb}", description=about, allow_abbrev=False)
+    parser.error = _refuse  # type: ignore[method-assign]
+    return parser
+
+
+def _refuse(message: str) -> Any:
+    raise InputError(message)
+
+
+def _train(argv: list[str]) -> int:
+    from resexp.compose import Composer
+
+    args, parser = _train_args(argv)
+    composer = Composer(args.config_dir, args.config_name)
+    overrides = composer.overrides(args.overrides)
+    cells = composer.cells(overrides, multirun=args.multirun)
+    if args.help or args.hydra_help or args.cfg or args.info:
+        _inspect(composer, args, parser, overrides)
+        return 0
+    from resexp.record.store import check_writable
+
+    for outputs in {cell.dials.outputs for cell in cells}:
+        check_writable(Path(outputs))
+    from resexp.console import tables
+    from resexp.console.live import View
+    from resexp.run import train
+
+    with View(len(cells)) as view:
+        results = composer.run(overrides, lambda c: train(c, view, isolate=args.multirun), multirun=args.multirun)
+    if args.multirun:
+        tables.console().print(tables.matrix(results))
+    return _close(results, args.multirun)
+
+
+def _close(results: "list[CellResult]", multirun: bool) -> int:
+    """Name the failures and the next command; the exit code."""
+    from resexp.console import tables
+
+    failed = [result for result in results if result.status != "done"]
+    for result in failed if multirun else []:
+        print(f"failed: {result.name}: {result.error}", file=sys.stderr)
+    outputs = tables.shown_path(Path(results[0].config["outputs"]).absolute())
+    where = "" if outputs == "outputs" else f" {outputs}"
+    print(f"next      {tables.command()} tensorboard{where}")
+    if not multirun:
+        print(f"          {tables.command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
+    return 1 if failed else 0
+
+
+def _train_args(argv: list[str]) -> "tuple[Namespace, ArgumentParser]":
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    args = parser.parse_args(argv)
+    for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
+        if value is not None:
+            raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
+    if args.resolve and not args.cfg:
+        raise InputError("--resolve goes with --cfg")
+    return args, parser
+
+
+def _inspect(composer: "Composer", args: "Namespace", parser: "ArgumentParser", overrides: list[str]) -> None:
+    """--help, --hydra-help, --cfg and --info, by Hydra."""
+    hydra, name = composer.hydra, composer.config_name
+    args.overrides = overrides
+    if args.help:
+        hydra.app_help(name, parser, args)
+    elif args.hydra_help:
+        hydra.hydra_help(name, parser, args)
+    elif args.cfg:
+        hydra.show_cfg(name, overrides, args.cfg, args.package, args.resolve)
+    else:
+        hydra.show_info(args.info, name, overrides)
+
+
+def _runs(argv: list[str]) -> int:
+    parser = _parser("runs", "List what is in outputs/.")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="outputs directories or parts [outputs]")
+    parser.add_argument("--json", action="store_true", help="a list with one object per cell")
+    args = parser.parse_args(argv)
+    from resexp.record.store import scan
+
+    results = [*scan(args.paths or [Path("outputs")])]
+    if args.json:
+        import json
+
+        print(json.dumps([result.to_json() for result in results], indent=1, allow_nan=False))
+        return 0
+    from resexp.console import tables
+
+    if results:
+        tables.console().print(tables.runs_table(results))
+    else:
+        print(f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start")
+    return 0
+
+
+def _tensorboard(argv: list[str]) -> int:
+    parser = _parser("tensorboard", "Serve the curves on this machine only, until Ctrl-C.")
+    parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR")
+    parser.add_argument("--port", type=int, help="0: any free one [6006, or the next free one]")
+    args = parser.parse_args(argv)
+    if not args.directory.is_dir():
+        raise InputError(f"{args.directory}: no such directory")
+    import threading
+
+    from tensorboard import program
+
+    server = program.TensorBoard()
+    port = [] if args.port is None else ["--port", str(args.port)]
+    server.configure(["tensorboard", "--logdir", str(args.directory), "--host", "localhost", *port])
+    try:
+        address = server.launch()
+    except program.TensorBoardServerException as error:
+        raise InputError(str(error.msg)) from None
+    print(f"TensorBoard is at {address} (Ctrl-C ends it)", flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _completion(argv: list[str]) -> int:
+    parser = _parser("completion", 'Print the tab completion of a shell, as in eval "$(resexp completion bash)".')
+    parser.add_argument("shell", metavar="bash|zsh|fish")
+    args = parser.parse_args(argv)
+    shells = ("bash", "zsh", "fish")
+    if args.shell not in shells:
+        raise InputError(f"no completion for {args.shell}{nearest(args.shell, shells)}")
+    from resexp.completion import install
+
+    print(install(args.shell))
+    return 0
+
+
+def _complete(argv: list[str]) -> int:
+    from resexp.completion import query
+
+    print(query((*VERBS,), TRAIN_FLAGS, "\n" if "query=fish" in argv else " "))
+    return 0
+
+
+VERBS: dict[str, Callable[[list[str]], int]] = {
+    "train": _train,
+    "runs": _runs,
+    "tensorboard": _tensorboard,
+    "completion": _completion,
+}

@@ -1,0 +1,52 @@
+"""Tab completion: Hydra's shell functions, its knowledge of groups and keys, and before them our verbs."""
+
+import contextlib
+import io
+import os
+import sys
+
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra._internal.core_plugins.fish_completion import FishCompletion
+from hydra.plugins.completion_plugin import DefaultCompletionPlugin
+
+from resexp.compose import Composer
+from resexp.config import DIALS
+
+ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
+
+
+def install(shell: str) -> str:
+    """The script that a shell evaluates."""
+    sys.argv[0] = "resexp"  # Hydra names the function's command after it
+    plugin = FishCompletion if shell == "fish" else BashCompletion
+    with contextlib.redirect_stdout(io.StringIO()) as script:
+        plugin(Composer().loader).install()
+    return (ZSH if shell == "zsh" else "") + script.getvalue()
+
+
+def query(verbs: tuple[str, ...], flags: tuple[str, ...], separator: str) -> str:
+    """The candidates for the last word of $COMP_LINE."""
+    words = os.environ.get("COMP_LINE", "").split(" ")[1:]
+    verb, last = (words or [""])[0], (words or [""])[-1]
+    if len(words) <= 1:
+        found = [v for v in verbs if v.startswith(verb)]
+    elif verb == "train":
+        found = [f for f in flags if f.startswith(last)] if last.startswith("-") else _overrides(words[1:])
+    elif verb == "completion":
+        found = ["bash", "zsh", "fish"]
+    else:
+        found = []  # the shell completes files
+    return separator.join(found)
+
+
+def _overrides(words: list[str]) -> list[str]:
+    key, equals, _ = words[-1].lstrip("+").partition("=")
+    if equals and key in DIALS and DIALS[key].metadata["kind"].words:
+        return [f"{key}={word}" for word in DIALS[key].metadata["kind"].words]
+    plugin = DefaultCompletionPlugin(Composer().loader)
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            found: list[str] = plugin._query("config", " ".join(words))
+        except (SystemExit, Exception):
+            return []  # a half-typed line that does not parse has no candidates
+    return [word for word in found if not word.startswith("hydra")]

@@ -1,0 +1,1 @@
+"""All terminal drawing: tables of results, and the view of a training."""

@@ -1,0 +1,136 @@
+"""The view of a training: on a terminal a live one, elsewhere plain lines."""
+
+import time
+from types import TracebackType
+
+import numpy as np
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from resexp.console import tables
+from resexp.engine.fit import End, Event, Steps, Validation
+from resexp.run import Ended, Started, Waiting
+
+
+class View:
+    """Watches one cell after the other; a context manager around the whole command.
+
+    `cells` is their number: one is shown in full, of several a line each.
+    """
+
+    def __init__(self, cells: int) -> None:
+        self.console = tables.console()
+        self.cells, self.count = cells, 0
+        columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn())
+        rate = TextColumn("{task.fields[rate]}")
+        self.progress = Progress(*columns, rate, TimeRemainingColumn(), console=self.console, expand=True)
+        self.task = self.progress.add_task("", visible=False, rate="")
+        self.status = Text()
+        self.losses: list[float] = []
+        self.accuracy = ""
+        self.live = Live(Group(self.progress, self.status), console=self.console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> "View":
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def __call__(self, event: Started | Waiting | Ended | Event) -> None:
+        """Show an event."""
+        match event:
+            case Started():
+                self._start(event)
+            case Waiting():
+                self.console.print(f"waiting: another process trains {tables.shown_path(event.path)}", soft_wrap=True)
+            case Steps():
+                self._steps(event)
+            case Validation() | End():
+                accuracy = event.accuracy_val_R if isinstance(event, End) else event.accuracy_R
+                self.accuracy = f"val accuracy {tables.spread(accuracy.tolist(), tables.accuracy_text)}"
+            case Ended():
+                self._end(event)
+
+    def _start(self, event: Started) -> None:
+        dials = event.cell.dials
+        self.started, self.losses, self.accuracy = time.monotonic(), [], ""
+        self.total, self.shown = dials.steps, 0
+        self.status.plain = ""
+        reference = event.role == "reference"
+        label = "reference" if reference else f"cell {self.count + 1}/{self.cells}" if self.cells > 1 else "training"
+        self.progress.reset(self.task, total=dials.steps, description=label, visible=True, rate="")
+        if reference:
+            self._say(
+                f"measuring the shallow reference (depth {dials.depth}, {event.cell.arm}) that sets the bar, once",
+                "dim",
+            )
+        elif self.cells == 1:
+            self._say(event.cell.name, "bold")
+            self._say(
+                f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
+                f" · {_flops(event.flops)} per step · {event.samples[0]:,} + {event.samples[1]:,} samples"
+            )
+            seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
+            again = f" ({len(event.reused)} more are done)" if event.reused else ""
+            self._say(f"{seeds} in one pack ({event.mode}){again} · batch {dials.batch_size} · {event.device}")
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
+
+    def _steps(self, event: Steps) -> None:
+        step = event.first + len(event.lr_S)
+        rows = [row[np.isfinite(row)] for row in event.loss_SR]
+        self.losses += [float(row.mean()) for row in rows if len(row)]
+        rate = f"{step / (time.monotonic() - self.started):.1f} steps/s"
+        loss = f"loss {tables.spread(event.loss_SR[-1].tolist())}"
+        self.progress.update(self.task, completed=step, rate=rate)
+        line = tables.sparkline(self.losses, max(8, min(40, self.console.width - 60)))
+        self.status.plain = f"{loss}  {line}  {self.accuracy}"
+        due = step * 5 // self.total
+        if not self.console.is_terminal and self.cells == 1 and due > self.shown:
+            self.shown = due
+            self._say(f"step {step}/{self.total} · {loss} · {self.accuracy} · {rate}")
+
+    def _end(self, event: Ended) -> None:
+        result = event.result
+        self.progress.update(self.task, visible=False)
+        self.status.plain = ""
+        if event.role == "reference":
+            return
+        self.count += 1
+        note = "" if event.trained else " (done before; fresh=true trains it again)"
+        if self.cells > 1:
+            line = Text(f"[{self.count}/{self.cells}] {result.name}  ").append_text(tables.summary(result))
+            self.console.print(line.append(note, "dim"), soft_wrap=True)
+        else:
+            self._report(event, note)
+        if result.error:
+            self._say(result.error, "red")
+
+    def _report(self, event: Ended, note: str) -> None:
+        result = event.result
+        if result.status == "done":
+            self.console.print(tables.replicates_table(result))
+            self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
+        reference = result.reference
+        if reference and reference.bar is None:
+            self._say(
+                "no verdicts: at this budget the shallow reference "
+                f"({tables.loss_text(reference.loss_reference)}) hardly beats a constant guess"
+                f" ({tables.loss_text(reference.loss_constant)} nats)",
+                "yellow",
+            )
+        self._say(f"results   {tables.shown_path(result.path)}")
+
+
+def _flops(count: int) -> str:
+    for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)):
+        if count >= size:
+            return f"{count / size:.2g} {unit}"
+    return f"{count} FLOP"

@@ -1,0 +1,174 @@
+"""Results as text: the replicates of a cell, the matrix of a sweep, the list of runs. Imports no torch."""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from resexp.config import arm_of
+from resexp.record.store import CellResult, Replicate
+from resexp.stats.verdict import VERDICTS
+
+COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
+STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where everything is printed: colours and boxes on a terminal, plain lines elsewhere."""
+    return Console(stderr=stderr, highlight=False)
+
+
+def command() -> str:
+    """The word by which the user calls this program."""
+    return os.environ.get("RESEXP_COMMAND", "resexp")
+
+
+def loss_text(value: float | None) -> str:
+    """A loss to three significant digits."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3g}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
+
+
+def accuracy_text(value: float | None) -> str:
+    """An accuracy to three places."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def spread(values: Iterable[float | None], text: object = loss_text) -> str:
+    """Mean ± standard deviation over seeds of what is finite."""
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    show = text if callable(text) else loss_text
+    if not known:
+        return "–"
+    return show(fmean(known)) + (f" ± {show(stdev(known))}" if len(known) > 1 else "")
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The course of positive values on a log scale, in block characters."""
+    finite = [math.log(max(v, 1e-6)) for v in values if math.isfinite(v)]
+    if not finite:
+        return ""
+    buckets = [finite[i * len(finite) // width : (i + 1) * len(finite) // width] for i in range(width)]
+    means = [fmean(b) for b in buckets if b] if len(finite) > width else finite
+    low, span = min(means), max(max(means) - min(means), 1e-9)
+    return "".join(BARS[min(7, int((m - low) / span * 8))] for m in means)
+
+
+def duration(seconds: float | None) -> str:
+    """`4.2 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def verdicts(result: CellResult) -> Text:
+    """`5 trained`, or `3 trained, 2 slow`; the status where it is not done."""
+    if result.status != "done":
+        return Text(result.status, STATUS_COLORS[result.status])
+    counts = Counter(result.verdict(r) for r in result.replicates)
+    parts = [Text(f"{counts[v]} {v}", COLORS[v]) for v in VERDICTS if counts[v]]
+    return Text(", ").join(parts) if parts else Text("no verdict", "dim")
+
+
+def replicates_table(result: CellResult) -> Table:
+    """A row per seed."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "steps"):
+        table.add_column(name, justify="left" if name == "verdict" else "right")
+    for r in result.replicates:
+        numbers = (loss_text(r.loss_train), loss_text(r.loss_val), accuracy_text(r.accuracy_val), str(r.steps))
+        table.add_row(str(r.seed), _verdict_text(result, r), *numbers)
+    return table
+
+
+def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
+    word = result.verdict(replicate)
+    text = Text(word or "–", COLORS.get(word or "", "dim"))
+    return text.append("".join(f" ({flag})" for flag in result.flags(replicate)), "dim")
+
+
+def matrix(results: Sequence[CellResult]) -> Table:
+    """A sweep: rows depth and what else was swept, columns arms, in each cell the verdicts and the mean train loss."""
+    keys = _swept(results)
+    arms = list(dict.fromkeys(arm_of(r.choices) for r in results))
+    rows: dict[tuple[str, ...], dict[str, CellResult]] = {}
+    for result in results:
+        flat = _flat(result)
+        rows.setdefault(tuple(flat.get(k, "–") for k in keys), {})[arm_of(result.choices)] = result
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    for key in keys:
+        table.add_column(key, justify="right")
+    for arm in arms:
+        table.add_column(Text(arm.replace("+", "\n+")))
+    for values, cells in rows.items():
+        table.add_row(*values, *(_matrix_cell(cells.get(arm)) for arm in arms))
+    return table
+
+
+def _matrix_cell(result: CellResult | None) -> Text:
+    if result is None:
+        return Text("")
+    if result.status != "done":
+        return verdicts(result)
+    parts = Text("\n").join(verdicts(result).split(", "))
+    return parts.append(f"\n{spread([fmean(ends)] if (ends := _ends(result)) else [])}", "dim")
+
+
+def _ends(result: CellResult) -> list[float]:
+    return [r.loss_train for r in result.replicates if r.loss_train is not None]
+
+
+def _flat(result: CellResult) -> dict[str, str]:
+    """The configuration as `key: text`: dials, choices, and the groups' options as `group.key`."""
+    groups = {g: result.config.get(g, {}) for g in result.choices}
+    dials = {k: str(v) for k, v in result.config.items() if k not in groups and k not in ("seeds", "outputs")}
+    options = {f"{g}.{k}": str(v) for g, values in groups.items() for k, v in values.items() if k != "_target_"}
+    return {**dials, **result.choices, **options}
+
+
+def _swept(results: Sequence[CellResult]) -> list[str]:
+    """Depth, and what else differs between cells, but for the arm and for options that only another choice brings."""
+    flats = [_flat(result) for result in results]
+    differ = [k for k in dict.fromkeys(k for flat in flats for k in flat) if len({flat.get(k) for flat in flats}) > 1]
+    told = {"depth", "norm", "residual"}
+    return ["depth", *(k for k in differ if k not in told and not ("." in k and k.split(".")[0] in {*differ, *told}))]
+
+
+def runs_table(results: Sequence[CellResult]) -> Table:
+    """A row per cell of an outputs directory."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for name in ("verdicts", "train loss", "val accuracy", "time"):
+        table.add_column(name, justify="left" if name == "verdicts" else "right")
+    for r in results:
+        loss = spread([fmean(ends)] if (ends := _ends(r)) else [])
+        accuracy = [x.accuracy_val for x in r.replicates if x.accuracy_val is not None]
+        shown = accuracy_text(fmean(accuracy) if accuracy else None)
+        table.add_row(r.name, verdicts(r), loss, shown, duration(r.seconds))
+    return table
+
+
+def summary(result: CellResult) -> Text:
+    """The line that says it all."""
+    losses, accuracies = ([getattr(r, k) for r in result.replicates] for k in ("loss_train", "accuracy_val"))
+    rest = f" · train loss {spread(losses)} · val accuracy {spread(accuracies, accuracy_text)}"
+    return verdicts(result).append(rest, "default").append(f" · {duration(result.seconds)}", "default")
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as the user would type it from here."""
+    absolute = Path(path)
+    here = Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

@@ -1,0 +1,1 @@
+"""What is trained on, a file per format or set."""

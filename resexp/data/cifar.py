@@ -1,0 +1,87 @@
+"""CIFAR-10 and CIFAR-100 in their binary version: unlike the Python version, no pickle has to be trusted."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from resexp.data.dataset import Split
+from resexp.data.download import cached
+from resexp.kinds import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where an archive lies; its files are records of `labels` label bytes, of which the last counts, and a picture."""
+
+    url: str
+    md5: str
+    folder: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    labels: int
+    classes: int
+
+
+HOME = "https://www.cs.toronto.edu/~kriz"
+ARCHIVES = {
+    "CIFAR10": Archive(
+        url=f"{HOME}/cifar-10-binary.tar.gz",
+        md5="c32a1d4ab5d03f1284b67883e8d87530",
+        folder="cifar-10-batches-bin",
+        train=tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
+        test=("test_batch.bin",),
+        labels=1,
+        classes=10,
+    ),
+    "CIFAR100": Archive(
+        url=f"{HOME}/cifar-100-binary.tar.gz",
+        md5="03b5dce01913d631647c71ecec9e9cb8",
+        folder="cifar-100-binary",
+        train=("train.bin",),
+        test=("test.bin",),
+        labels=2,
+        classes=100,
+    ),
+}
+PICTURE = (3, 32, 32)
+
+
+class Cifar:
+    """The set `archive`, downloaded; or the .bin files in `path`."""
+
+    def __init__(self, archive: str, path: str | None = None) -> None:
+        if archive not in ARCHIVES:
+            raise InputError(f"dataset.archive={archive}: no such archive{nearest(archive, ARCHIVES)}")
+        self.archive, self.path = ARCHIVES[archive], path
+        self.name = archive
+
+    def load(self) -> tuple[Split, Split, int]:
+        """The shipped train and test splits, (N, 3, 32, 32) bytes, and the number of classes."""
+        folder = Path(self.path).expanduser() if self.path else cached(self.name, self._download)
+        return self._split(folder, self.archive.train), self._split(folder, self.archive.test), self.archive.classes
+
+    def _download(self, scratch: Path) -> Path:
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        download_and_extract_archive(self.archive.url, str(scratch), md5=self.archive.md5)
+        return scratch / self.archive.folder
+
+    def _split(self, folder: Path, files: tuple[str, ...]) -> Split:
+        size = self.archive.labels + 3 * 32 * 32
+        content = bytearray()
+        for name in files:
+            try:
+                part = (folder / name).read_bytes()
+            except OSError as error:
+                raise InputError(f"{folder / name}: {error.strerror}") from None
+            if not part or len(part) % size:
+                raise InputError(
+                    f"{folder / name}: corrupt: {len(part)} bytes are not a whole number of {size}-byte records"
+                )
+            content += part
+        records = torch.frombuffer(content, dtype=torch.uint8).view(-1, size)
+        y = records[:, self.archive.labels - 1].long()
+        if y.max() >= self.archive.classes:
+            raise InputError(f"{folder}: corrupt: a label of {int(y.max())} among {self.archive.classes} classes")
+        return Split(records[:, self.archive.labels :].reshape(-1, *PICTURE), y)

@@ -1,0 +1,40 @@
+"""Downloads, through torchvision: with a progress bar, checked by checksum, into one cache from which all is read."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from resexp.kinds import InputError
+
+
+def cache_dir() -> Path:
+    """$RESEXP_CACHE, else resexp/ in the user's cache directory."""
+    if given := os.environ.get("RESEXP_CACHE"):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "resexp"
+
+
+def cached(name: str, download: Callable[[Path], Path]) -> Path:
+    """The directory of the set `name`, downloaded first where it is not in the cache.
+
+    `download` fills a scratch directory and returns the folder with the files, which then moves into the cache as a
+    whole: what lies there is always complete. Raises InputError, saying what to do, where the download fails.
+    """
+    target = cache_dir() / name
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
+            shutil.move(download(Path(scratch)), target)
+    except (OSError, RuntimeError) as error:
+        if target.is_dir():  # another process was faster
+            return target
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(
+            f"dataset={name}: not in {target.parent} and the download failed ({reason});"
+            " connect once, or give its files with dataset.path=DIR"
+        ) from None
+    return target

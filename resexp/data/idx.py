@@ -1,0 +1,72 @@
+"""Sets of 28×28 grey pictures in MNIST's IDX format."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from resexp.data.dataset import Split
+from resexp.data.download import cached
+from resexp.kinds import InputError, nearest
+
+ARCHIVES = ("MNIST", "FashionMNIST", "KMNIST")
+
+
+class Idx:
+    """A set that torchvision knows by the name `archive` and downloads; or the raw files in `path`, gzipped or not."""
+
+    def __init__(self, archive: str, path: str | None = None) -> None:
+        if archive not in ARCHIVES:
+            raise InputError(f"dataset.archive={archive}: no such archive{nearest(archive, ARCHIVES)}")
+        self.archive, self.path = archive, path
+
+    def load(self) -> tuple[Split, Split, int]:
+        """The shipped train and test splits, (N, 28, 28) bytes, and 10 classes."""
+        folder = Path(self.path).expanduser() if self.path else cached(self.archive, self._download)
+        train, test = (
+            _split(folder, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")
+        )
+        if train.x.shape[1:] != test.x.shape[1:]:
+            raise InputError(f"{folder}: train and test pictures differ in size")
+        return train, test, int(max(train.y.max(), test.y.max())) + 1
+
+    def _download(self, scratch: Path) -> Path:
+        from torchvision import datasets
+
+        return Path(getattr(datasets, self.archive)(scratch, download=True).raw_folder)
+
+
+def _split(folder: Path, images: str, labels: str) -> Split:
+    x, y = read_idx(folder, images, 3), read_idx(folder, labels, 1)
+    if len(x) != len(y):
+        raise InputError(f"{folder}: {len(x)} pictures in {images} but {len(y)} labels in {labels}")
+    return Split(x, y.long())
+
+
+def read_idx(folder: Path, name: str, ndim: int) -> Tensor:
+    """The bytes of an IDX file, or of its gzipped form, as an `ndim`-dimensional uint8 tensor.
+
+    The format: two zero bytes, the type (8 = unsigned byte), the number of dimensions, their sizes as big-endian 32-bit
+    integers, the data. Raises InputError where the file is missing, of another type, or cut short.
+    """
+    plain, zipped = folder / name, folder / f"{name}.gz"
+    file = plain if plain.is_file() else zipped
+    try:
+        with (gzip.open if file == zipped else open)(file, "rb") as stream:
+            content = bytearray(stream.read())
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no {name} or {name}.gz there") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file}: corrupt or unreadable ({error})") from None
+    header = 4 + 4 * ndim
+    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, header, 4))
+    if len(content) < header or content[:4] != bytes((0, 0, 8, ndim)):
+        raise InputError(f"{file}: not an IDX file of {ndim} dimensions of bytes")
+    if len(content) != header + math.prod(shape):
+        raise InputError(f"{file}: corrupt: {header + math.prod(shape)} bytes expected, {len(content)} found")
+    if not math.prod(shape):
+        raise InputError(f"{file}: holds nothing")
+    return torch.frombuffer(content, dtype=torch.uint8, offset=header).view(shape)

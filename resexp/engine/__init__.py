@@ -1,0 +1,1 @@
+"""How it is trained: pack, optimizer, the loop."""

@@ -1,0 +1,144 @@
+"""R replicates of one cell, trained together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from resexp.data.dataset import Data, Split
+from resexp.nn.init import Scheme, initialise
+
+# Shapes: R replicates, P parameters of one, B batch, N samples.
+
+ALIGN = 16
+"""Every parameter starts at a multiple of 64 bytes: vector instructions then round alike wherever a replicate lies."""
+
+CHUNK = 4096
+"""Values that one partial sum of a gradient norm covers: too few for a second thread, so threads change no digit."""
+
+EVALUATE = 1024
+"""Samples that are evaluated at a time."""
+
+Rows = int | slice
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Replicates that go through the network together: all of them under vmap, or one."""
+
+    rows: Rows
+    params: dict[str, Tensor]
+    grads: tuple[Tensor, ...]
+    buffers: dict[str, Tensor]
+
+
+class Pack:
+    """Parameters, buffers and gradients of R replicates.
+
+    All parameters of all replicates are one matrix `weights_RP`; what the network sees are views of it. The numbers of
+    a replicate therefore do not depend on what else is in the pack, and an elementwise optimizer steps over a replicate
+    in one piece.
+
+    Attributes:
+        weights_RP, grads_RP: parameters and gradients, a row per replicate, padded with zeros.
+        mode: "vmap", all replicates at once, or "plain", one after the other.
+
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scheme: Scheme,
+        seeds: tuple[int, ...],
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        mode: Literal["vmap", "plain"],
+    ) -> None:
+        self.mode = mode
+        self.device = device
+        self.parameters = sum(p.numel() for p in network.parameters())
+        starts, size = {}, 0
+        for name, parameter in network.named_parameters():
+            starts[name] = size
+            size += -(-parameter.numel() // ALIGN) * ALIGN
+        self.weights_RP = torch.zeros(len(seeds), -(-size // CHUNK) * CHUNK, device=device, dtype=dtype)
+        self.grads_RP = torch.zeros_like(self.weights_RP)
+        buffers: list[dict[str, Tensor]] = []
+        for r, seed in enumerate(seeds):
+            initialise(network, seed, scheme)
+            for name, parameter in network.named_parameters():
+                self.weights_RP[r, starts[name] : starts[name] + parameter.numel()] = parameter.detach().flatten()
+            buffers.append({name: buffer.clone() for name, buffer in network.named_buffers()})
+        stacked = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
+        shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
+        self.network = network.to("meta")  # its code alone is needed from here on
+
+        def views(matrix: Tensor, rows: Rows) -> dict[str, Tensor]:
+            part = matrix[rows]
+            return {
+                n: part.narrow(-1, starts[n], s.numel()).unflatten(-1, s or (1,)).view(*part.shape[:-1], *s)
+                for n, s in shapes.items()
+            }
+
+        self.lanes = [
+            Lane(
+                rows,
+                {name: view.requires_grad_() for name, view in views(self.weights_RP, rows).items()},
+                tuple(views(self.grads_RP, rows).values()),
+                {name: buffer[rows] for name, buffer in stacked.items()},
+            )
+            for rows in ([slice(None)] if mode == "vmap" else range(len(seeds)))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.weights_RP)
+
+    def _measure(
+        self, params: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy in nats and accuracy of one replicate on x (B, *shape), y (B,)."""
+        logits = functional_call(self.network, (params, buffers), (x,))
+        return F.cross_entropy(logits, y), (logits.argmax(-1) == y).to(logits.dtype).mean()
+
+    def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
+        return vmap(self._measure, in_dims, randomness="different") if self.mode == "vmap" else self._measure
+
+    def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
+        self.network.train()
+        loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
+        measure = self._over((0, 0, 0, 0))
+        for lane in self.lanes:
+            loss, accuracy = measure(lane.params, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
+            grads = torch.autograd.grad(loss.sum(), tuple(lane.params.values()), materialize_grads=True)
+            for view, grad in zip(lane.grads, grads, strict=True):
+                view.copy_(grad)
+            loss_R[lane.rows], accuracy_R[lane.rows] = loss.detach(), accuracy
+        return loss_R, accuracy_R
+
+    def clip(self, largest: float | None) -> Tensor:
+        """Each replicate's gradient norm (R,), by which its gradients are scaled down where it is above `largest`."""
+        peak_R = self.grads_RP.abs().amax(1).clamp_min(torch.finfo(self.grads_RP.dtype).tiny)
+        scaled = self.grads_RP / peak_R[:, None]  # squares of large gradients would overflow
+        norm_R = scaled.view(len(self), -1, CHUNK).square().sum(-1).sum(-1).sqrt() * peak_R
+        if largest is not None:
+            self.grads_RP *= (largest / (norm_R + 1e-6)).clamp(max=1.0)[:, None]
+        return norm_R
+
+    @torch.no_grad()
+    def evaluate(self, data: Data, split: Split) -> tuple[Tensor, Tensor]:
+        """Mean loss and accuracy of each replicate over a split, (R,), without dropout."""
+        self.network.eval()
+        total = self.weights_RP.new_zeros(2, len(self))
+        measure = self._over((0, 0, None, None))
+        for x, y in zip(split.x.split(EVALUATE), split.y.split(EVALUATE), strict=True):
+            batch = data.standardise(x)
+            for lane in self.lanes:
+                total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, lane.buffers, batch, y))
+        loss_R, accuracy_R = total / len(split)
+        return loss_R, accuracy_R

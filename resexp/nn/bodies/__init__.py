@@ -1,0 +1,1 @@
+"""The branches of a block, a file per variant."""

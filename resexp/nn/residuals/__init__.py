@@ -1,0 +1,1 @@
+"""The residual schemes, a file per variant."""

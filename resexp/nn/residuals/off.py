@@ -1,0 +1,13 @@
+"""No skip connection."""
+
+from torch import Tensor
+
+from resexp.nn.block import Residual
+
+
+class Plain(Residual):
+    """f: a plain network."""
+
+    def combine(self, x: Tensor, f: Tensor) -> Tensor:
+        """f, (B, D)."""
+        return f

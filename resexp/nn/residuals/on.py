@@ -1,0 +1,13 @@
+"""The identity skip connection."""
+
+from torch import Tensor
+
+from resexp.nn.block import Residual
+
+
+class Identity(Residual):
+    """x + f. He 2015 (1512.03385), equation 1."""
+
+    def combine(self, x: Tensor, f: Tensor) -> Tensor:
+        """x + f, (B, D)."""
+        return x + f

@@ -1,0 +1,1 @@
+"""Run directories, frames and TensorBoard."""

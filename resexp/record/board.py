@@ -1,0 +1,94 @@
+"""One TensorBoard run per cell: means over seeds, their band, the configuration and HParams."""
+
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from omegaconf import OmegaConf
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from resexp.config import Cell
+from resexp.engine.fit import End, Event, Steps, Validation
+from resexp.record.curves import Curves
+from resexp.record.store import CellResult
+
+TAGS = {
+    "loss": "loss/train",
+    "loss_val": "loss/validation",
+    "accuracy": "accuracy/train",
+    "accuracy_val": "accuracy/validation",
+    "grad_norm": "gradient/norm",
+}
+HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
+FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
+
+
+class Board:
+    """Writes the event file of a cell.
+
+    When it closes, it takes the place of those from before; after an error these stay instead, if `keep_old`.
+    """
+
+    def __init__(self, path: Path, cell: Cell, curves: Curves, *, keep_old: bool) -> None:
+        self.path, self.cell, self.curves, self.keep_old = path, cell, curves, keep_old
+        self.old = self._files()
+        self.writer = SummaryWriter(str(path), purge_step=0)
+        self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
+        margins = {tag: ["Margin", [tag, f"band/{tag}/min", f"band/{tag}/max"]] for tag in TAGS.values()}
+        tabs = dict.fromkeys(tag.split("/")[0].capitalize() for tag in TAGS.values())
+        layout = {tab: {tag: m for tag, m in margins.items() if tag.startswith(tab.lower())} for tab in tabs}
+        self.writer.add_custom_scalars(layout)
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.close()
+        for file in self._files() - self.old if error and self.keep_old else self.old:
+            file.unlink()
+
+    def _files(self) -> set[Path]:
+        return {*self.path.glob("events.out.tfevents.*")}
+
+    def add(self, event: Event) -> None:
+        """Log what an event, already in the curves, brought."""
+        match event:
+            case Steps():
+                for step in range(event.first, self.curves.length):
+                    if step % self.cell.dials.log_every == 0 or step == self.curves.length - 1:
+                        self._bands(("loss", "accuracy", "grad_norm"), step)
+                        self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
+            case Validation() | End():
+                self._bands(("loss_val", "accuracy_val"), event.step)
+
+    def _bands(self, names: tuple[str, ...], step: int) -> None:
+        """Mean, min and max over the finite replicates, and how many these are."""
+        for name in names:
+            values = self.curves.metrics[name][:, step]
+            finite = values[np.isfinite(values)]
+            if len(finite):
+                tag = TAGS[name]
+                self.writer.add_scalar(tag, finite.mean(dtype=np.float64), step)
+                self.writer.add_scalar(f"band/{tag}/min", finite.min(), step)
+                self.writer.add_scalar(f"band/{tag}/max", finite.max(), step)
+        if "loss" in names:
+            self.writer.add_scalar("band/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
+
+    def finish(self, result: CellResult) -> None:
+        """Log the final metrics and HParams, in this very run."""
+        means = {
+            name: [v for r in result.replicates if (v := getattr(r, name)) is not None]
+            for name in ("loss_train", "loss_val", "accuracy_val")
+        }
+        final = {f"final/{name}": float(np.mean(values)) for name, values in means.items() if values}
+        final["final/trained"] = float(sum(result.verdict(r) == "trained" for r in result.replicates))
+        dials = {name: getattr(self.cell.dials, name) for name in HPARAMS}
+        lr = {"lr": float(self.cell.options["optimizer"].get("lr", 0.0))}
+        # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
+        for summary in hparams({**self.cell.choices, **dials, **lr}, {f"final/{name}": None for name in FINAL}):
+            self.writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+        for tag, value in final.items():
+            self.writer.add_scalar(tag, value, self.curves.length)

@@ -1,0 +1,81 @@
+"""The curves of a cell's replicates, filled as training goes on."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resexp.engine.fit import End, Event, Steps, Validation
+from resexp.record.store import COLUMNS, Replicate, number
+from resexp.stats.verdict import lowest_median
+
+# Shapes: R replicates, T steps of the budget; the value at step t is of the weights after t updates.
+
+METRICS = tuple(c for c in COLUMNS if c not in ("seed", "step"))
+Table = NDArray[np.float32]
+
+
+class Curves:
+    """Every metric of every step as an array (R, T + 1), NaN where there is none.
+
+    `earlier` are the columns of replicates trained before, which come first; `seeds` are those trained now.
+    """
+
+    def __init__(self, seeds: tuple[int, ...], steps: int, earlier: dict[str, Any] | None = None) -> None:
+        known = earlier or {"seed": np.empty(0, int)}
+        old = tuple(int(s) for s in np.unique(known["seed"]) if s not in seeds)
+        self.seeds, self.new = (*old, *seeds), slice(len(old), None)
+        self.metrics: dict[str, Table] = {
+            name: np.full((len(self.seeds), steps + 1), np.nan, np.float32) for name in METRICS
+        }
+        for r, seed in enumerate(old):
+            rows = known["seed"] == seed
+            for name, table in self.metrics.items():
+                table[r, known["step"][rows]] = known[name][rows]
+        self.length = 0
+        """Steps read so far."""
+
+    def add(self, event: Event) -> None:
+        """Take over what an event tells."""
+        match event:
+            case Steps():
+                self.length = event.first + len(event.lr_S)
+                at = (self.new, slice(event.first, self.length))
+                self.metrics["loss"][at] = event.loss_SR.T
+                self.metrics["accuracy"][at] = event.accuracy_SR.T
+                self.metrics["grad_norm"][at] = event.grad_norm_SR.T
+                self.metrics["lr"][at] = event.lr_S
+            case Validation():
+                self.metrics["loss_val"][self.new, event.step] = event.loss_R
+                self.metrics["accuracy_val"][self.new, event.step] = event.accuracy_R
+            case End():
+                self.metrics["loss_val"][self.new, event.step] = event.loss_val_R
+                self.metrics["accuracy_val"][self.new, event.step] = event.accuracy_val_R
+
+    def columns(self) -> dict[str, Any]:
+        """The step file: a row per replicate and step that has any value."""
+        tables = np.stack([self.metrics[name] for name in METRICS])
+        r, t = np.nonzero(~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"]))
+        return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
+
+    def replicates(self, end: End | None) -> list[Replicate]:
+        """The replicates trained now; without an `end`, as far as they came."""
+        return [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
+
+    def _replicate(self, row: int, end: End | None) -> Replicate:
+        loss, norm = (self.metrics[name][row, : self.length] for name in ("loss", "grad_norm"))
+        bad = np.flatnonzero(~(np.isfinite(loss) & np.isfinite(norm)))
+        r = row - range(len(self.seeds))[self.new].start
+        last = {
+            name: number(getattr(end, f"{name}_R")[r])
+            for name in ("loss_train", "accuracy_train", "loss_val", "accuracy_val")
+            if end is not None
+        }
+        return Replicate(
+            seed=self.seeds[row],
+            steps=int(bad[0]) if len(bad) else self.length,
+            finite=len(bad) == 0,
+            loss_initial=number(loss[0]) if len(loss) else None,
+            loss_lowest=lowest_median(loss, self.metrics["loss"].shape[1] - 1),
+            **last,
+        )

@@ -1,0 +1,246 @@
+"""Run directories: what a cell leaves behind, written so that a fault never passes for a result.
+
+| file | content |
+|---|---|
+| `config.yaml` | the resolved configuration; `resexp train` makes the cell again from it |
+| `run.json` | id, choices, command, versions, git commit: written before training |
+| `steps.parquet` | a row per replicate and step |
+| `result.json` | status, replicates, reference: written last, to a temporary name, then renamed |
+| `events.out.*` | TensorBoard |
+"""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
+
+from resexp.config import Cell
+from resexp.kinds import InputError
+from resexp.stats.verdict import Outcome, Reference, flags, verdict
+
+Status = Literal["done", "failed", "interrupted", "running"]
+PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard")
+RESULT, RUN, CONFIG, STEPS, LOCK = "result.json", "run.json", "config.yaml", "steps.parquet", ".lock"
+COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One training. Losses in nats; None where not finite, or not reached."""
+
+    seed: int
+    steps: int
+    finite: bool
+    loss_initial: float | None
+    loss_lowest: float | None
+    loss_train: float | None = None
+    accuracy_train: float | None = None
+    loss_val: float | None = None
+    accuracy_val: float | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the verdict reads."""
+        return Outcome(self.finite, self.loss_initial, self.loss_train, self.accuracy_train, self.loss_lowest)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A cell as recorded. `path` is absolute; `error` None or a line."""
+
+    id: str
+    name: str
+    path: str
+    status: Status
+    choices: dict[str, str]
+    config: dict[str, Any]
+    replicates: list[Replicate] = field(default_factory=list)
+    reference: Reference | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+    def verdict(self, replicate: Replicate) -> str | None:
+        """The verdict of one of its replicates; None before the end or without a reference."""
+        return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
+
+    def flags(self, replicate: Replicate) -> list[str]:
+        """The flags of one of its replicates."""
+        return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of `resexp runs --json`."""
+        keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
+        return {
+            **{k: getattr(self, k) for k in ("id", "name", "path", "status", "error", "choices", "config", "seconds")},
+            "replicates": [
+                {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
+                for r in self.replicates
+            ],
+        }
+
+
+def number(value: float) -> float | None:
+    """A float for JSON: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Let `write` fill a binary file that takes the place of `path` only when it is complete and on the disk."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    text = json.dumps(content, indent=1, allow_nan=False).encode()
+    write_atomically(path, lambda stream: stream.write(text))
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+class RunDir:
+    """The directory of one cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self) -> FileLock:
+        """Held while the cell is trained; it frees itself when its process dies."""
+        return FileLock(self.path / LOCK, timeout=-1)
+
+    def open(self, cell: Cell) -> None:
+        """Write what is known before training."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
+        write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
+        about = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config, **_circumstances()}
+        write_json(self.path / RUN, about)
+
+    def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:
+        """Write the steps, then, last of all, the result."""
+        if columns is not None:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            table = pa.table({name: pa.array(columns[name], from_pandas=True) for name in COLUMNS})
+            write_atomically(self.path / STEPS, lambda stream: pq.write_table(table, stream))
+        write_json(self.path / RESULT, {k: v for k, v in asdict(result).items() if k not in ("name", "path")})
+
+    def result(self, root: Path | None = None) -> CellResult | None:
+        """What is recorded here; None where this is no run directory."""
+        about = _read_json(self.path / RUN)
+        if about is None:
+            return None
+        name = self.path.relative_to(root).as_posix() if root else self.path.name
+        common = {"name": name, "path": str(self.path.absolute())}
+        stored = _read_json(self.path / RESULT)
+        try:
+            if stored is not None:
+                reference = stored.pop("reference")
+                replicates = [Replicate(**r) for r in stored.pop("replicates")]
+                return CellResult(
+                    **common, **stored, replicates=replicates, reference=Reference(**reference) if reference else None
+                )
+        except (KeyError, TypeError):
+            pass  # not what we wrote: the cell counts as interrupted
+        known = {k: about[k] for k in ("id", "choices", "config")}
+        return CellResult(**common, **known, status="running" if self.is_locked() else "interrupted")
+
+    def is_locked(self) -> bool:
+        """Whether a living process trains this cell."""
+        if not (self.path / LOCK).exists():
+            return False
+        try:
+            with FileLock(self.path / LOCK, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False
+
+    def steps(self) -> dict[str, Any]:
+        """The columns of the step file, as numpy arrays; empty where there is none."""
+        import pyarrow.parquet as pq
+
+        if not (self.path / STEPS).exists():
+            return {}
+        table = pq.read_table(self.path / STEPS)
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
+    """Every cell below `paths`, by name. Raises InputError where a path does not exist."""
+    for root in paths:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such directory")
+        for file in sorted(root.rglob(RUN)):
+            hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+            if not hidden and (result := RunDir(file.parent).result(root if file.parent != root else root.parent)):
+                yield result
+
+
+def check_writable(outputs: Path) -> None:
+    """Raise InputError where nothing can be written to `outputs`."""
+    existing = next(p for p in (outputs, *outputs.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as probe:
+            _fill(probe)
+    except OSError as error:
+        raise InputError(f"outputs={outputs}: cannot write there ({error.strerror})") from None
+
+
+def _fill(probe: IO[bytes], size: int = 1 << 16) -> None:
+    probe.write(b"\0" * size)
+    probe.flush()
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where and how a cell was made."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = installed(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "versions": versions,
+        "git": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    run = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603
+    return run.stdout.strip() or None

@@ -1,0 +1,112 @@
+"""What became of a replicate: verdict and flags, from stored losses and a stored reference.
+
+With ℓ0 the lowest loss that a constant predictor reaches, ℓ_ref that of the shallow reference and ℓ_T the loss at the
+end on the fixed train subset, in this order:
+
+| verdict | when |
+|---|---|
+| diverged | non-finite loss or gradient, or ℓ_T > max(2 ℓ0, ℓ_initial) |
+| trained | ℓ_T ≤ ℓ0 − 0.8 (ℓ0 − ℓ_ref) |
+| stuck | ℓ_T > 0.95 ℓ0 and train accuracy ≤ majority share + 3 binomial standard errors |
+| slow | anything else |
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1
+"""Of the rules below and of how the reference is measured; stored with every result."""
+
+Verdict = Literal["trained", "slow", "stuck", "diverged"]
+VERDICTS: tuple[Verdict, ...] = ("trained", "slow", "stuck", "diverged")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The bar that a task and a budget set.
+
+    Attributes:
+        loss_constant: ℓ0 in nats.
+        loss_reference: ℓ_ref in nats; None where it could not be measured.
+        majority: share of the most frequent class among the training targets.
+        samples: size of the fixed train subset.
+        version: VERSION at the time.
+
+    """
+
+    loss_constant: float
+    loss_reference: float | None
+    majority: float
+    samples: int
+    version: int = VERSION
+
+    @property
+    def bar(self) -> float | None:
+        """The loss at or below which a replicate is trained; None where the task cannot carry verdicts."""
+        if self.loss_reference is None or self.loss_constant - self.loss_reference < 0.2 * self.loss_constant:
+            return None
+        return self.loss_constant - 0.8 * (self.loss_constant - self.loss_reference)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replicate came to: losses in nats, None where they are not finite."""
+
+    finite: bool
+    loss_initial: float | None
+    loss_train: float | None
+    accuracy_train: float | None
+    loss_lowest: float | None
+
+
+def constant_loss(targets: Sequence[int] | NDArray[np.integer]) -> tuple[float, float]:
+    """ℓ0, the entropy of the class frequencies in nats, and the share of the most frequent class."""
+    shares = np.bincount(np.asarray(targets)) / len(targets)
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum()), float(shares.max())
+
+
+def lowest_median(losses: NDArray[np.floating], steps: int) -> float | None:
+    """The lowest running median of minibatch losses (S,), over max(20, 5 % of `steps`) steps; None if never finite."""
+    window = min(len(losses), max(20, math.ceil(0.05 * steps)))
+    if window == 0:
+        return None
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(losses, window), axis=-1)
+    finite = medians[np.isfinite(medians)]
+    return float(finite.min()) if len(finite) else None
+
+
+def verdict(outcome: Outcome, reference: Reference) -> Verdict | None:
+    """The verdict; None where the reference carries none and the replicate has not diverged."""
+    end, initial, zero = outcome.loss_train, outcome.loss_initial, reference.loss_constant
+    if not outcome.finite or end is None or end > max(2 * zero, zero if initial is None else initial):
+        return "diverged"
+    if reference.bar is None:
+        return None
+    if end <= reference.bar:
+        return "trained"
+    error = math.sqrt(reference.majority * (1 - reference.majority) / reference.samples)
+    if end > 0.95 * zero and (outcome.accuracy_train or 0.0) <= reference.majority + 3 * error:
+        return "stuck"
+    return "slow"
+
+
+def flags(outcome: Outcome, reference: Reference) -> list[str]:
+    """`collapsed`: met the trained bar once and ends above it; `exploding`: ends above ℓ0 without having diverged."""
+    found = []
+    end, lowest = outcome.loss_train, outcome.loss_lowest
+    if (
+        reference.bar is not None
+        and lowest is not None
+        and lowest <= reference.bar
+        and (end is None or end > reference.bar)
+    ):
+        found.append("collapsed")
+    if end is not None and end > reference.loss_constant and verdict(outcome, reference) != "diverged":
+        found.append("exploding")
+    return found
