@@ -30,9 +30,9 @@ class Built:
     plan: Plan
 
 
-def make(options: Mapping[str, Any], *args: Any) -> Any:
-    """The object that `_target_` names, from `args` and the other options."""
-    return instantiate({**options, "_partial_": True, "_convert_": "all"})(*args)
+def factory(options: Mapping[str, Any]) -> Any:
+    """What `_target_` names, as a function of its positional arguments, with the other options filled in."""
+    return instantiate({**options, "_partial_": True, "_convert_": "all"})
 
 
 def device_of(name: str) -> torch.device:
@@ -48,7 +48,7 @@ def device_of(name: str) -> torch.device:
 
 def load_data(cell: Cell) -> Data:
     """The cell's data, on the CPU. Raises InputError where they cannot be had or are fewer than a batch."""
-    data = prepare(make(cell.options["dataset"]), getattr(torch, cell.dials.precision))
+    data = prepare(factory(cell.options["dataset"])(), getattr(torch, cell.dials.precision))
     if cell.dials.batch_size > len(data.train):
         raise InputError(f"batch_size={cell.dials.batch_size}: the train split has {len(data.train)} samples")
     return data
@@ -61,9 +61,9 @@ def recipe(cell: Cell) -> Recipe:
         width=dials.width,
         depth=dials.depth,
         activation=ACTIVATIONS[dials.activation],
-        placement=make(options["norm"]),
-        normalizer=lambda width: make(options["normalizer"], width),
-        residual=lambda: make(options["residual"]),
+        placement=factory(options["norm"])(),
+        normalizer=factory(options["normalizer"]),
+        residual=factory(options["residual"]),
     )
 
 
@@ -72,14 +72,20 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Built:
     dials, options = cell.dials, cell.options
     device, dtype = device_of(dials.device), getattr(torch, dials.precision)
     torch.set_num_threads(THREADS if isinstance(dials.threads, str) else dials.threads)
-    network = make(options["model"], recipe(cell), data.shape, data.classes).to(dtype)
+    model, parts = factory(options["model"]), recipe(cell)
     # by model and device, never by the number of seeds: a vmapped network rounds differently from a plain one
-    mode = "plain" if dials.pack == "plain" else "vmap"
-    pack = Pack(network, make(options["init"]), seeds, device=device, dtype=dtype, mode=mode)
+    pack = Pack(
+        lambda: model(parts, data.shape, data.classes),
+        factory(options["init"])(),
+        seeds,
+        device=device,
+        dtype=dtype,
+        vmapped=dials.pack != "plain",
+    )
     return Built(
         pack=pack,
         data=data.to(device),
-        optimizer=optimizer_for(pack, lambda groups: make(options["optimizer"], groups)),
-        schedule=make(options["schedule"]),
+        optimizer=optimizer_for(pack, factory(options["optimizer"])),
+        schedule=factory(options["schedule"])(),
         plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
     )

@@ -1,5 +1,6 @@
 """The command: verbs, their flags, exit codes. Heavy imports wait for the verb that needs them."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -182,10 +183,9 @@ def _tensorboard(argv: list[str]) -> int:
     except program.TensorBoardServerException as error:
         raise InputError(str(error.msg)) from None
     print(f"TensorBoard is at {address} (Ctrl-C ends it)", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        return 0
+    return 0
 
 
 def _completion(argv: list[str]) -> int:

@@ -105,9 +105,11 @@ class Composer:
         for override in given:
             self._check_key(override)
         sweeper = self._load(overrides, RunMode.MULTIRUN).hydra.sweeper
-        hydra = [o.input_line for o in given if o.is_hydra_override()]
+        hydra = [str(o.input_line) for o in given if o.is_hydra_override()]
         if not str(sweeper.get("_target_", "")).endswith("BasicSweeper"):
-            return [[*hydra, *(o.input_line for o in given if not (o.is_sweep_override() or o.is_hydra_override()))]]
+            return [
+                [*hydra, *(str(o.input_line) for o in given if not (o.is_sweep_override() or o.is_hydra_override()))]
+            ]
         params = self._parse([f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()])
         tasks = [*params, *(o for o in given if not o.is_hydra_override())]
         batches = _one_line(lambda: BasicSweeper.split_arguments(tasks, None))

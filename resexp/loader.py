@@ -57,7 +57,7 @@ class Loader(ConfigLoaderImpl):
             anchor = SearchPathQuery(provider="schema")
             path.prepend(provider="command-line", path=f"file://{Path(config_dir).absolute()}", anchor=anchor)
         super().__init__(config_search_path=path)
-        self.repository = CachingConfigRepository(self.repository)
+        self.repository = CachingConfigRepository(self.repository)  # type: ignore[assignment]
         self._composed: dict[tuple[object, ...], DictConfig] = {}
 
     def load_configuration(

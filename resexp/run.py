@@ -2,8 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,11 +98,14 @@ def _train(cell: Cell, watch: Watch, role: str) -> CellResult:
         if before and not missing:
             return _announced(before, (), watch, role, cell)
         job = _Job(cell, directory, before, missing, role, watch)
-        with job.recorded_if_it_fails():
-            job.train(
-                data, None if role == "reference" else measure(cell, data, lambda c: _train(c, watch, "reference"))
-            )
-    return _announced(job.result, missing, watch, role, cell)
+        try:
+            result = job.train(data)
+        except KeyboardInterrupt:
+            job.record(job.result("interrupted"))
+            raise
+        except Exception as error:
+            result = job.record(job.result("failed", error=_reason(error)))
+    return _announced(result, missing, watch, role, cell)
 
 
 def _done(cell: Cell, directory: RunDir) -> CellResult | None:
@@ -126,7 +129,7 @@ def _announced(result: CellResult, trained: tuple[int, ...], watch: Watch, role:
 
 
 class _Job:
-    """The training of some seeds of a cell, from an open directory to a closed one."""
+    """The training of some seeds of a cell, under its lock."""
 
     def __init__(
         self,
@@ -139,66 +142,61 @@ class _Job:
     ) -> None:
         self.cell, self.directory, self.before, self.seeds = cell, directory, before, seeds
         self.role, self.watch = role, watch
-        earlier = directory.steps() if before else None
-        self.curves = Curves(seeds, cell.dials.steps, earlier)
+        self.curves = Curves(seeds, cell.dials.steps, directory.steps() if before else None)
         self.reference: Reference | None = None
         self.started = time.monotonic()
+        self.seconds = 0.0
 
-    def train(self, data: Data, reference: Reference | None) -> None:
-        """Train to the end and record it as done."""
-        self.reference, self.started = reference, time.monotonic()
+    def train(self, data: Data) -> CellResult:
+        """Train to the end, measure the bar unless that was done before, and record the result, last of all."""
         self.directory.open(self.cell)
         built = build(self.cell, self.seeds, data)
         self.watch(self._announcement(built))
-        end = None
-        boards = [] if self.role == "reference" else [self._board()]
-        events = fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, self.seeds)
-        with ExitStack() as stack:
-            for board in boards:
-                stack.enter_context(board)
-            for event in events:
+        with self._board() as board:
+            for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, self.seeds):
                 self.curves.add(event)
-                for board in boards:
+                if board:
                     board.add(event)
                 self.watch(event)
-                end = event if isinstance(event, End) else None
-            self.result = self._close("done", end=end)
-            for board in boards:
-                board.finish(self.result)
+                end = event
+            assert isinstance(end, End)
+            self.seconds = time.monotonic() - self.started
+            if board:
+                self.reference = measure(self.cell, data, lambda cell: _train(cell, self.watch, "reference"))
+            result = self.result("done", end=end)
+            if board:
+                board.finish(result)
+        return self.record(result)
 
-    def _board(self) -> Board:
+    def _board(self) -> AbstractContextManager[Board | None]:
+        if self.role == "reference":
+            return nullcontext()
         return Board(self.directory.path, self.cell, self.curves, keep_old=self.before is not None)
 
-    @contextmanager
-    def recorded_if_it_fails(self) -> Iterator[None]:
-        """Turn a fault into a result; an interruption is recorded and goes on. What was done before stays done."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.result = self._close("interrupted")
-            raise
-        except Exception as error:
-            self.result = self._close("failed", error=_reason(error))
-
-    def _close(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
+    def result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
+        """The cell as it stands, with the seeds that were done before."""
         kept = [r for r in self.before.replicates if r.seed not in self.seeds] if self.before else []
         replicates = sorted([*kept, *self.curves.replicates(end)], key=lambda r: r.seed)
-        result = _result(
+        earlier = (self.before.seconds if self.before else None) or 0.0
+        return _result(
             self.cell,
             status,
             config={**self.cell.config, "seeds": [r.seed for r in replicates]},
             replicates=replicates,
             reference=self.reference,
             error=error,
-            seconds=time.monotonic() - self.started + ((self.before and self.before.seconds) or 0.0),
+            seconds=earlier + (self.seconds or time.monotonic() - self.started),
         )
-        if status == "done":
+
+    def record(self, result: CellResult) -> CellResult:
+        """Write it down. What was done before is never replaced by less."""
+        if result.status == "done":
             self.directory.close(result, self.curves.columns())
         elif self.before is None:
             try:
                 self.directory.close(result, self.curves.columns())
-            except OSError as fault:  # a full disk: say so, the cell stays without a result
-                result = replace(result, error=f"{error or status}; not recorded: {fault.strerror}")
+            except OSError as fault:
+                return replace(result, error=f"{result.error or result.status}; not recorded: {fault.strerror}")
         return result
 
     def _announcement(self, built: Built) -> Started:

@@ -63,6 +63,7 @@ class View:
         self.total, self.shown = dials.steps, 0
         self.status.plain = ""
         reference = event.role == "reference"
+        self.spoken = self.cells == 1 and not reference
         label = "reference" if reference else f"cell {self.count + 1}/{self.cells}" if self.cells > 1 else "training"
         self.progress.reset(self.task, total=dials.steps, description=label, visible=True, rate="")
         if reference:
@@ -70,7 +71,7 @@ class View:
                 f"measuring the shallow reference (depth {dials.depth}, {event.cell.arm}) that sets the bar, once",
                 "dim",
             )
-        elif self.cells == 1:
+        elif self.spoken:
             self._say(event.cell.name, "bold")
             self._say(
                 f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
@@ -93,7 +94,7 @@ class View:
         line = tables.sparkline(self.losses, max(8, min(40, self.console.width - 60)))
         self.status.plain = f"{loss}  {line}  {self.accuracy}"
         due = step * 5 // self.total
-        if not self.console.is_terminal and self.cells == 1 and due > self.shown:
+        if self.spoken and not self.console.is_terminal and due > self.shown:
             self.shown = due
             self._say(f"step {step}/{self.total} · {loss} · {self.accuracy} · {rate}")
 
@@ -132,5 +133,5 @@ class View:
 def _flops(count: int) -> str:
     for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)):
         if count >= size:
-            return f"{count / size:.2g} {unit}"
+            return f"{count / size:#.3g} {unit}"
     return f"{count} FLOP"

@@ -35,7 +35,9 @@ def loss_text(value: float | None) -> str:
     """A loss to three significant digits."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.3g}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
+    if value == 0 or 1e-4 <= abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".")
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
 def accuracy_text(value: float | None) -> str:

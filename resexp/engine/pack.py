@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -51,49 +51,51 @@ class Pack:
 
     def __init__(
         self,
-        network: nn.Module,
+        make_network: Callable[[], nn.Module],
         scheme: Scheme,
         seeds: tuple[int, ...],
         *,
         device: torch.device,
         dtype: torch.dtype,
-        mode: Literal["vmap", "plain"],
+        vmapped: bool,
     ) -> None:
-        self.mode = mode
-        self.device = device
-        self.parameters = sum(p.numel() for p in network.parameters())
-        starts, size = {}, 0
-        for name, parameter in network.named_parameters():
-            starts[name] = size
-            size += -(-parameter.numel() // ALIGN) * ALIGN
+        self.device, self.mode = device, "vmap" if vmapped else "plain"
+        networks = [initialise(make_network, seed, scheme).to(dtype) for seed in seeds]
+        self.shapes = {name: p.shape for name, p in networks[0].named_parameters()}
+        self.starts, size = {}, 0
+        for name, shape in self.shapes.items():
+            self.starts[name] = size
+            size += -(-shape.numel() // ALIGN) * ALIGN
         self.weights_RP = torch.zeros(len(seeds), -(-size // CHUNK) * CHUNK, device=device, dtype=dtype)
         self.grads_RP = torch.zeros_like(self.weights_RP)
-        buffers: list[dict[str, Tensor]] = []
-        for r, seed in enumerate(seeds):
-            initialise(network, seed, scheme)
-            for name, parameter in network.named_parameters():
-                self.weights_RP[r, starts[name] : starts[name] + parameter.numel()] = parameter.detach().flatten()
-            buffers.append({name: buffer.clone() for name, buffer in network.named_buffers()})
+        for r, network in enumerate(networks):
+            for view, parameter in zip(self._views(self.weights_RP, r).values(), network.parameters(), strict=True):
+                view.copy_(parameter.detach())
+        buffers = [dict(network.named_buffers()) for network in networks]
         stacked = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
-        shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
-        self.network = network.to("meta")  # its code alone is needed from here on
-
-        def views(matrix: Tensor, rows: Rows) -> dict[str, Tensor]:
-            part = matrix[rows]
-            return {
-                n: part.narrow(-1, starts[n], s.numel()).unflatten(-1, s or (1,)).view(*part.shape[:-1], *s)
-                for n, s in shapes.items()
-            }
-
+        self.network = networks[0].to("meta")  # its code alone is needed from here on
         self.lanes = [
             Lane(
                 rows,
-                {name: view.requires_grad_() for name, view in views(self.weights_RP, rows).items()},
-                tuple(views(self.grads_RP, rows).values()),
+                {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()},
+                tuple(self._views(self.grads_RP, rows).values()),
                 {name: buffer[rows] for name, buffer in stacked.items()},
             )
-            for rows in ([slice(None)] if mode == "vmap" else range(len(seeds)))
+            for rows in ([slice(None)] if vmapped else range(len(seeds)))
         ]
+
+    def _views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
+        """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
+        part = matrix_RP[rows]
+        return {
+            name: part.narrow(-1, self.starts[name], shape.numel()).view(*part.shape[:-1], *shape)
+            for name, shape in self.shapes.items()
+        }
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters of one replicate."""
+        return sum(shape.numel() for shape in self.shapes.values())
 
     def __len__(self) -> int:
         return len(self.weights_RP)

@@ -4,7 +4,7 @@
 |---|---|---|
 | linear, an activation directly before it | 2/fan_in | 0 |
 | any other linear (stem, W₁, head) | 1/fan_in | 0 |
-| everything else | as its own reset_parameters has it | |
+| everything else | as its module makes it, under a seed of its own | |
 """
 
 import math
@@ -28,8 +28,11 @@ class He:
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, seed: int, scheme: Scheme) -> None:
-    """Fill all parameters of `network`, on the CPU, from `seed`."""
+def initialise(make_network: Callable[[], nn.Module], seed: int, scheme: Scheme) -> nn.Module:
+    """A network on the CPU, all of whose parameters come from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(seed, "construction"))  # of what the scheme leaves as its module made it
+        network = make_network()
     behind = {
         f"{name}.{layer}".lstrip(".")
         for name, module in network.named_modules()
@@ -40,7 +43,4 @@ def initialise(network: nn.Module, seed: int, scheme: Scheme) -> None:
             scheme(module.weight, name in behind, torch.Generator().manual_seed(key(seed, name, "weight")))
             if module.bias is not None:
                 module.bias.zero_()
-        elif callable(reset := getattr(module, "reset_parameters", None)):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(key(seed, name))
-                reset()
+    return network

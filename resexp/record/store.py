@@ -159,7 +159,7 @@ class RunDir:
         if about is None:
             return None
         name = self.path.relative_to(root).as_posix() if root else self.path.name
-        common = {"name": name, "path": str(self.path.absolute())}
+        common: dict[str, Any] = {"name": name, "path": str(self.path.absolute())}
         stored = _read_json(self.path / RESULT)
         try:
             if stored is not None:
@@ -228,7 +228,7 @@ def _circumstances() -> dict[str, Any]:
         try:
             versions[package] = installed(package)
         except PackageNotFoundError:
-            versions[package] = None
+            versions[package] = "not installed"
     return {
         "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
