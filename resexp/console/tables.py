@@ -165,6 +165,8 @@ def runs_table(results: Sequence[CellResult]) -> Table:
 def summary(result: CellResult) -> Text:
     """The line that says it all."""
     losses, accuracies = ([getattr(r, k) for r in result.replicates] for k in ("loss_train", "accuracy_val"))
+    if result.status != "done":
+        return verdicts(result)
     rest = f" · train loss {spread(losses)} · val accuracy {spread(accuracies, accuracy_text)}"
     return verdicts(result).append(rest, "default").append(f" · {duration(result.seconds)}", "default")
 

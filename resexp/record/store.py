@@ -129,7 +129,7 @@ class RunDir:
     """The directory of one cell."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
 
     def lock(self) -> FileLock:
         """Held while the cell is trained; it frees itself when its process dies."""
@@ -158,8 +158,8 @@ class RunDir:
         about = _read_json(self.path / RUN)
         if about is None:
             return None
-        name = self.path.relative_to(root).as_posix() if root else self.path.name
-        common: dict[str, Any] = {"name": name, "path": str(self.path.absolute())}
+        name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
+        common: dict[str, Any] = {"name": name, "path": str(self.path)}
         stored = _read_json(self.path / RESULT)
         try:
             if stored is not None:
