@@ -18,6 +18,7 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from resexp.config import DIALS, Cell, Dials
 from resexp.kinds import InputError, check, kind_of, nearest
@@ -167,9 +168,8 @@ class Composer:
 
     def _check(self, composed: DictConfig, chosen: Mapping[str, str | None]) -> Cell:
         """A Cell from what Hydra composed. Raises InputError with the key, the value and what is allowed."""
-        choices = {
-            group: str(choice) for group, choice in chosen.items() if group in self.groups and choice is not None
-        }
+        order = [*self.default_choices, *(g for g in chosen if g not in self.default_choices)]
+        choices = {g: str(chosen[g]) for g in order if g in self.groups and chosen.get(g) is not None}
         config = _one_line(lambda: _container(composed))
         config.pop("hydra", None)
         for group in self.default_choices:
@@ -213,7 +213,7 @@ def _one_line(load: Callable[[], T]) -> T:
         return load()
     except OverrideParseException as error:
         raise InputError(f"{error.override}: not of the form KEY=VALUE ({str(error).splitlines()[0]})") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         reason = error.__cause__ or error
         lines = [line.strip() for line in str(reason).splitlines() if line.strip() and not set(line) <= set(" ^")]
         raise InputError("; ".join(lines[:2]) or type(reason).__name__) from error

@@ -125,7 +125,9 @@ def _matrix_cell(result: CellResult | None) -> Text:
     if result.status != "done":
         return verdicts(result)
     parts = Text("\n").join(verdicts(result).split(", "))
-    return parts.append(f"\n{spread([fmean(ends)] if (ends := _ends(result)) else [])}", "dim")
+    parts.append(f"\n{spread([fmean(ends)] if (ends := _ends(result)) else [])}", "dim")
+    flagged = {flag for r in result.replicates for flag in result.flags(r)}
+    return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 
 def _ends(result: CellResult) -> list[float]:

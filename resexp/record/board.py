@@ -58,7 +58,7 @@ class Board:
         match event:
             case Steps():
                 for step in range(event.first, self.curves.length):
-                    if step % self.cell.dials.log_every == 0 or step == self.curves.length - 1:
+                    if step % self.cell.dials.log_every == 0 or step == self.cell.dials.steps - 1:
                         self._bands(("loss", "accuracy", "grad_norm"), step)
                         self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
             case Validation() | End():

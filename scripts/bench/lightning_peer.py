@@ -1,0 +1,62 @@
+"""The network and data of plain.py under PyTorch Lightning: prints the ms of a training step of one seed."""
+
+import logging
+import time
+import warnings
+
+import lightning
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.loggers import TensorBoardLogger
+from plain import arguments, loader, network
+from torch import Tensor
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = network()
+
+    def training_step(self, batch: list[Tensor]) -> Tensor:
+        x, y = batch
+        loss = F.cross_entropy(self.network(x), y)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+class Clock(lightning.Callback):
+    """The time of each end of a step."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def main() -> None:
+    args = arguments()
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    clock = Clock()
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        logger=TensorBoardLogger("."),
+        log_every_n_steps=10,
+        max_epochs=-1,
+        max_steps=args.warmup + args.steps,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[clock],
+    )
+    trainer.fit(Classifier(), loader())
+    print(1000 * (clock.ends[-1] - clock.ends[args.warmup - 1]) / args.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Downloads, from a real HTTP server on loopback, through torchvision's own downloader."""
+
+import functools
+import gc
+import gzip
+import hashlib
+import http.server
+import shutil
+import tarfile
+import threading
+import warnings
+from dataclasses import replace
+
+import pytest
+from torchvision import datasets
+
+from resexp.data import cifar
+from resexp.data.idx import Idx
+from resexp.kinds import InputError
+from tests.data.test_sets import write_cifar, write_idx
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder and the address it is served at."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{http_server.server_address[1]}/"
+        http_server.shutdown()
+        thread.join()
+    with warnings.catch_warnings():  # torchvision leaves the socket of a failed request to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def _serve_idx(tmp_path, server, monkeypatch):
+    folder, address = server
+    write_idx(tmp_path / "made")
+    resources = []
+    for file in sorted((tmp_path / "made").iterdir()):
+        zipped = folder / f"{file.name}.gz"
+        zipped.write_bytes(gzip.compress(file.read_bytes()))
+        resources.append((zipped.name, hashlib.md5(zipped.read_bytes()).hexdigest()))
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [address])
+    monkeypatch.setattr(datasets.KMNIST, "resources", resources)
+    return folder
+
+
+def test_a_set_is_downloaded_once_and_checked(tmp_path, server, monkeypatch, capfd):
+    folder = _serve_idx(tmp_path, server, monkeypatch)
+    assert len(Idx("KMNIST").load()[0]) == 40
+    assert "100%" in capfd.readouterr().err  # the progress bar
+    shutil.rmtree(folder)
+    assert len(Idx("KMNIST").load()[0]) == 40
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == ["KMNIST"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "other content"])
+def test_a_failed_download_leaves_nothing_and_says_what_to_do(tmp_path, server, monkeypatch, fault):
+    folder = _serve_idx(tmp_path, server, monkeypatch)
+    file = folder / "t10k-labels-idx1-ubyte.gz"
+    file.unlink() if fault == "missing" else file.write_bytes(gzip.compress(b"no"))
+    with pytest.raises(InputError) as error:
+        Idx("KMNIST").load()
+    message = str(error.value)
+    assert "\n" not in message
+    assert "connect once, or give its files with dataset.path=DIR" in message
+    assert [*(tmp_path / "cache").iterdir()] == []
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_cifar_is_downloaded_and_checked(tmp_path, server, monkeypatch, good):
+    folder, address = server
+    archive = cifar.ARCHIVES["CIFAR10"]
+    write_cifar(tmp_path / archive.folder, "CIFAR10")
+    with tarfile.open(folder / "c.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / archive.folder, archive.folder)
+    md5 = hashlib.md5((folder / "c.tar.gz").read_bytes()).hexdigest() if good else "0" * 32
+    monkeypatch.setitem(cifar.ARCHIVES, "CIFAR10", replace(archive, url=f"{address}c.tar.gz", md5=md5))
+    if good:
+        assert len(cifar.Cifar("CIFAR10").load()[0]) == 20
+    else:
+        with pytest.raises(InputError, match="download failed"):
+            cifar.Cifar("CIFAR10").load()

@@ -1,0 +1,214 @@
+"""A cell from run to record: what is skipped, added, failed, interrupted, and what lies on the disk."""
+
+import contextlib
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import resexp
+from resexp.kinds import InputError
+from resexp.record.store import RunDir, scan
+from resexp.run import Ended, Started, train
+from resexp.stats.verdict import Reference
+
+
+class Watch:
+    """Keeps the events; raises at the first that `stop` is true of."""
+
+    def __init__(self, stop=lambda event: False, fault=KeyboardInterrupt):
+        self.events, self.stop, self.fault = [], stop, fault
+
+    def __call__(self, event):
+        self.events.append(event)
+        if self.stop(event):
+            raise self.fault
+
+    def started(self):
+        return [e for e in self.events if isinstance(e, Started) and e.role == "cell"]
+
+
+def _at(step):
+    return lambda event: getattr(event, "first", -1) == step
+
+
+def test_a_cell_is_recorded(cell):
+    small = cell("norm=pre")
+    result = train(small)
+    assert result.status == "done"
+    assert result.path == str(small.path)
+    assert [r.seed for r in result.replicates] == [0, 1, 2]
+    assert all(r.steps == 6 and r.finite for r in result.replicates)
+    names = {p.name.split(".")[0] for p in small.path.iterdir() if not p.name.startswith(".")}
+    assert names == {"config", "run", "result", "steps", "events"}
+    about = json.loads((small.path / "run.json").read_text())
+    assert about["id"] == small.id
+    assert about["versions"]["torch"]
+    assert about["command"]
+
+
+def test_the_recorded_configuration_makes_the_same_cell_again(cell, composer, tmp_path):
+    from omegaconf import OmegaConf
+
+    small = cell("norm=post", "optimizer.lr=0.002")
+    RunDir(small.path).open(small)
+    stored = OmegaConf.to_container(OmegaConf.load(small.path / "config.yaml"))
+    assert stored == small.config
+
+
+def test_what_is_done_is_not_trained_again(cell):
+    first, watch = train(cell("norm=pre")), Watch()
+    again = train(cell("norm=pre"), watch)
+    assert not watch.started()
+    assert again == first
+    assert watch.events == [Ended("cell", again, ())]
+    watch = Watch()
+    fresh = train(cell("norm=pre", "fresh=true"), watch)
+    assert len(watch.started()) == 1
+    assert fresh.replicates == first.replicates
+
+
+def test_more_seeds_train_only_the_missing_ones(cell):
+    train(cell("norm=pre", "seeds=2"))
+    before = RunDir(cell("norm=pre").path).steps()
+    watch = Watch()
+    more = train(cell("norm=pre", "seeds=4"), watch)
+    assert watch.started()[0].seeds == (2, 3)
+    assert watch.started()[0].reused == (0, 1)
+    fresh = train(cell("norm=pre", "seeds=4", "outputs=other"))
+    assert more.replicates == fresh.replicates
+    steps, others = RunDir(cell("norm=pre").path).steps(), RunDir(cell("norm=pre", "outputs=other").path).steps()
+    for name, column in steps.items():
+        np.testing.assert_array_equal(column, others[name])
+        old = column[np.isin(steps["seed"], (0, 1))]
+        np.testing.assert_array_equal(old, before[name])
+    assert [r.seed for r in train(cell("norm=pre", "seeds=[3,1]")).replicates] == [1, 3]
+
+
+def test_an_interruption_keeps_what_was_read(cell):
+    small = cell("norm=pre")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Watch(_at(2)))
+    (result,) = scan([small.path.parent])
+    assert result.status == "interrupted"
+    assert [r.steps for r in result.replicates] == [4, 4, 4]
+    assert all(result.verdict(r) is None for r in result.replicates)
+    assert RunDir(small.path).steps()["step"].max() == 3
+    done = train(small)
+    assert done.status == "done"
+    assert len([*small.path.glob("events.*")]) == 1
+
+
+def test_an_interrupted_addition_leaves_what_was_done(cell):
+    small = cell("norm=pre", "seeds=2")
+    before = train(small)
+    events = {*small.path.glob("events.*")}
+    for fault in (KeyboardInterrupt, RuntimeError):
+        with contextlib.suppress(KeyboardInterrupt):
+            train(cell("norm=pre", "seeds=4"), Watch(_at(2), fault))
+        assert RunDir(small.path).result(small.path.parent.parent.parent) == before
+        assert {*small.path.glob("events.*")} == events
+
+
+def test_a_fault_is_a_result_and_is_tried_again(cell):
+    small = cell("norm=pre")
+    result = train(small, Watch(_at(2), RuntimeError("out of luck")))
+    assert result.status == "failed"
+    assert result.error.startswith("RuntimeError: out of luck (test_run.py:")
+    assert next(scan([small.path])).status == "failed"
+    assert train(small).status == "done"
+
+
+def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):
+    wrong = cell("batch_size=5000")
+    with pytest.raises(InputError, match="batch_size=5000"):
+        train(wrong)
+    assert not (tmp_path / "outputs").exists()
+    result = train(wrong, isolate=True)
+    assert (result.status, result.replicates) == ("failed", [])
+    assert next(scan([wrong.path])).error == result.error
+
+
+def test_another_cell_in_its_place_is_never_reused(cell):
+    small = cell("norm=pre")
+    train(small)
+    for name in ("result.json", "run.json"):
+        file = small.path / name
+        file.write_text(file.read_text().replace(small.id, small.id[:12] + "0" * 52))
+    with pytest.raises(InputError, match="holds another cell"):
+        train(small)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "done"}', '{"unknown": 1}'])
+def test_a_damaged_result_does_not_count(cell, content):
+    small = cell("norm=pre")
+    train(small)
+    (small.path / "result.json").write_text(content)
+    assert next(scan([small.path])).status == "interrupted"
+    assert train(small).status == "done"
+
+
+def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
+    wild = train(cell("optimizer=sgd", "optimizer.lr=1e30", "steps=6", "eval_every=1"))
+    assert wild.status == "done"
+    assert [wild.verdict(r) for r in wild.replicates] == ["diverged"] * 3
+    assert all(not r.finite and r.steps < 6 for r in wild.replicates)
+    json.dumps(wild.to_json(), allow_nan=False)
+
+
+def test_the_reference_is_measured_once(cell, tmp_path):
+    watches = [Watch(), Watch()]
+    for watch, norm in zip(watches, ("pre", "post"), strict=True):
+        train(cell(f"norm={norm}"), watch)
+    trained = [[e for e in w.events if isinstance(e, Started) and e.role == "reference"] for w in watches]
+    assert [e.cell.dials.seed_list for e in trained[0]] == [(1000, 1001, 1002)] * 3
+    assert trained[1] == []
+    assert {e.cell.options["optimizer"]["lr"] for e in trained[0]} == {1e-3, 3e-3, 3e-4}
+    assert [r.name.count("reference") for r in scan([tmp_path / "outputs"])] == [0, 0]
+
+
+def test_verdicts_are_computed_on_reading(cell):
+    result = train(cell("norm=pre"))
+    easy = dataclasses.replace(result, reference=Reference(100.0, 0.0, 0.1, 1438))
+    hard = dataclasses.replace(result, reference=Reference(2.3, 0.0, 0.1, 1438))
+    first = result.replicates[0]
+    assert easy.verdict(first) == "trained"
+    assert hard.verdict(first) != "trained"
+
+
+def test_frames(cell):
+    train(cell("norm=pre"))
+    train(cell("norm=post", "seeds=2"))
+    cells, replicates, steps = resexp.load("outputs")
+    assert {*cells["arm"]} == {"pre+residual", "post+residual"}
+    assert {*cells["optimizer.lr"]} == {1e-3}
+    assert len(replicates) == 5
+    assert {*steps.columns} == {"id", "seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val"}
+    one = steps[(steps["id"] == cells["id"][0]) & (steps["seed"] == 0)]
+    assert one["step"].tolist() == [*range(7)]
+    assert one["loss"].notna().tolist() == [True] * 6 + [False]
+    assert one["loss_val"].notna().tolist() == [True, False, False, True, False, False, True]
+    single = resexp.load(cells["path"][0])
+    assert len(single.cells) == 1
+    with pytest.raises(InputError, match="no such directory"):
+        resexp.load("nowhere")
+
+
+def test_python_does_what_the_command_does(cell, tmp_path):
+    result = resexp.train(
+        "optimizer.lr=2e-3",
+        norm="pre",
+        depth=2,
+        width=16,
+        steps=4,
+        batch_size=32,
+        seeds=[0, 4],
+        outputs=tmp_path / "a b,c",
+    )
+    assert result.status == "done"
+    assert [r.seed for r in result.replicates] == [0, 4]
+    assert result.config["optimizer"]["lr"] == 2e-3
+    assert result.path.startswith(str(tmp_path / "a b,c"))
+    with pytest.raises(InputError, match="did you mean depth"):
+        resexp.train(dept=2)

@@ -1,0 +1,107 @@
+"""From overrides to cells."""
+
+import pytest
+
+from resexp.compose import Composer
+from resexp.kinds import InputError
+
+BAD = {
+    "dpth=3": "unknown key dpth; did you mean depth?",
+    "norms=pre": "unknown key norms; did you mean norm?",
+    "norm=pree": "norm=pree: no such norm; did you mean pre?",
+    "norm=null": "norm=null: no such norm; choose from none, post, pre",
+    "optimizer.lrr=1": "unknown key optimizer.lrr; did you mean lr?",
+    "optimizer.lr=nan": "optimizer.lr=nan: expected a number > 0",
+    "optimizer.lr=-1": "optimizer.lr=-1: expected a number > 0",
+    "optimizer.fused=3": "optimizer.fused=3: expected true or false",
+    "++optimizer.momentum=0": "unknown key optimizer.momentum; choose from betas, eps, fused, lr, weight_decay",
+    "depth=0": "depth=0: expected an integer ≥ 1",
+    "width=-4": "width=-4: expected an integer ≥ 1",
+    "depth=2.5": "depth=2.5: expected an integer ≥ 1",
+    "depth=abc": "depth=abc: expected an integer ≥ 1",
+    "depth=true": "depth=true: expected an integer ≥ 1",
+    "seeds=[1,1]": "seeds=[1, 1]: expected an integer ≥ 1 or a list of different integers ≥ 0",
+    "activation=rleu": "activation=rleu: expected one of relu, gelu, tanh; did you mean relu?",
+    "device=gpu": "device=gpu: expected auto, cpu, cuda, cuda:N or mps",
+    "clip=0": "clip=0: expected null or a number > 0",
+    "depth=8,16": "depth=8,16: several values need -m, as in resexp train -m …",
+    "depth": "depth: not of the form KEY=VALUE",
+    "~norm": "norm: needs a choice; choose from none, post, pre",
+    "dataset.path=/nowhere": "unknown key dataset.path",
+}
+
+
+@pytest.mark.parametrize(("override", "message"), BAD.items())
+def test_bad_input_is_one_line_with_the_nearest_valid_spelling(composer, override, message):
+    with pytest.raises(InputError) as error:
+        composer.cells(composer.overrides([override]), multirun=False)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bad_cell_of_a_sweep_is_found_before_anything_starts(composer):
+    with pytest.raises(InputError, match="depth=0"):
+        composer.cells(["depth=4,0", "norm=pre,none"], multirun=True)
+    with pytest.raises(InputError, match="norm=pree: no such norm"):
+        composer.cells(["norm=none,pree"], multirun=True)
+
+
+@pytest.mark.parametrize("multirun", [False, True])
+def test_plus_norm_and_norm_mean_the_same(composer, multirun):
+    value = "pre,none" if multirun else "pre"
+    ids = [
+        [c.id for c in composer.cells(composer.overrides([f"{plus}norm={value}", f"{plus}depth=3"]), multirun=multirun)]
+        for plus in ("", "+")
+    ]
+    assert ids[0] == ids[1]
+
+
+def test_a_sweep_is_every_combination(composer):
+    cells = composer.cells(["depth=8,48", "norm=none,pre,post", "residual=on,off"], multirun=True)
+    assert len({c.id for c in cells}) == 12
+    assert {c.arm for c in cells} == {f"{n}+{r}" for n in ("none", "pre", "post") for r in ("residual", "plain")}
+
+
+def test_defaults(composer):
+    cell = composer.cells([], multirun=False)[0]
+    dials = cell.dials
+    assert (dials.depth, dials.width, dials.batch_size, dials.steps, dials.seeds) == (16, 64, 128, 300, 5)
+    assert cell.choices == {
+        "dataset": "digits", "model": "mlp", "norm": "none", "normalizer": "layernorm", "residual": "on",
+        "init": "he", "optimizer": "adamw", "schedule": "constant",
+    }  # fmt: skip
+    assert cell.options["optimizer"]["lr"] == 1e-3
+    assert cell.options["optimizer"]["weight_decay"] == 0
+
+
+def test_a_name_says_what_differs(composer):
+    given = ["norm=pre", "width=128", "optimizer=sgd", "optimizer.lr=0.02", "schedule=cosine"]
+    cell = composer.cells(given, multirun=False)[0]
+    assert cell.name.startswith("digits-mlp/pre+residual/depth0016-width128-sgd-lr0.02-cosine-")
+
+
+def test_a_users_directory_adds_options(tmp_path):
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text("defaults: [sgd]\nlr: 0.5\n")
+    cell = Composer(str(tmp_path)).cells(["optimizer=mine", "optimizer.momentum=0.5"], multirun=False)[0]
+    assert cell.options["optimizer"]["lr"] == 0.5
+    assert cell.changed == ("mine", "momentum0.5")
+
+
+@pytest.mark.parametrize("content", [(), ("normalizrs/x.yaml",)])
+def test_a_directory_without_groups_is_refused(tmp_path, content):
+    for file in content:
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).write_text("a: 1")
+    with pytest.raises(InputError, match="holds no group of options"):
+        Composer(str(tmp_path))
+    with pytest.raises(InputError, match="no such directory"):
+        Composer(str(tmp_path / "nowhere"))
+
+
+def test_a_broken_yaml_is_one_line(tmp_path):
+    (tmp_path / "norm").mkdir()
+    (tmp_path / "norm" / "bad.yaml").write_text("a: [1\n")
+    with pytest.raises(InputError) as error:
+        Composer(str(tmp_path)).cells(["norm=bad"], multirun=False)
+    assert "\n" not in str(error.value)
