@@ -73,7 +73,10 @@ class Composer:
 
     def cells(self, overrides: list[str], *, multirun: bool) -> list[Cell]:
         """Every cell that `overrides` ask for, checked. Raises InputError at the first that is wrong."""
-        return [self._cell(job) for job in (self._jobs(overrides) if multirun else [overrides])]
+        cells = [self._cell(job) for job in (self._jobs(overrides) if multirun else [overrides])]
+        for cell in cells:
+            _ = cell.id  # it reads the data paths
+        return cells
 
     def run(self, overrides: list[str], task: Callable[[Cell], T], *, multirun: bool) -> list[T]:
         """Hand over to Hydra, which calls `task` for each cell through the chosen launcher; what the tasks returned."""

@@ -1,5 +1,6 @@
 """One TensorBoard run per cell: means over seeds, their band, the configuration and HParams."""
 
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -41,14 +42,23 @@ class Board:
         self.writer.add_custom_scalars(layout)
 
     def __enter__(self) -> "Board":
+        self.hook, threading.excepthook = threading.excepthook, self._in_thread
         return self
+
+    def _in_thread(self, fault: threading.ExceptHookArgs) -> None:
+        """A full disk reaches the writer's thread first; it is raised again from the next write, and need not print."""
+        if not issubclass(fault.exc_type, OSError):
+            self.hook(fault)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.writer.close()
-        for file in self._files() - self.old if error and self.keep_old else self.old:
-            file.unlink()
+        try:
+            self.writer.close()
+        finally:
+            threading.excepthook = self.hook
+            for file in self._files() - self.old if error and self.keep_old else self.old:
+                file.unlink()
 
     def _files(self) -> set[Path]:
         return {*self.path.glob("events.out.tfevents.*")}
@@ -61,6 +71,7 @@ class Board:
                     if step % self.cell.dials.log_every == 0 or step == self.cell.dials.steps - 1:
                         self._bands(("loss", "accuracy", "grad_norm"), step)
                         self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
+                self.writer.flush()
             case Validation() | End():
                 self._bands(("loss_val", "accuracy_val"), event.step)
 

@@ -1,0 +1,94 @@
+"""Results as text."""
+
+import io
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from resexp.console import tables
+from resexp.record.store import CellResult, Replicate
+from resexp.stats.verdict import Reference
+
+TEN = Reference(math.log(10), 0.0, 0.1, 1438)
+
+
+def _result(norm="pre", residual="on", depth=8, end=0.01, *, lr=1e-3, status="done", accuracy=0.9, **more):
+    choices = {"dataset": "digits", "norm": norm, "residual": residual, "optimizer": more.pop("optimizer", "adamw")}
+    config = {"depth": depth, "seeds": [0, 1], "dataset": {}, "norm": {}, "residual": {}, "optimizer": {"lr": lr}}
+    replicates = [Replicate(s, 9, True, 2.4, end, end, accuracy, end, accuracy) for s in (0, 1)]
+    return CellResult("id", f"digits-mlp/x/{depth}", "/x", status, choices, config, replicates, TEN, **more)
+
+
+def _text(renderable, width=80):
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(renderable)
+    return stream.getvalue()
+
+
+def test_the_matrix_has_a_row_per_depth_and_a_column_per_arm():
+    arms = [(n, r) for n in ("none", "pre", "post") for r in ("on", "off")]
+    results = [_result(n, r, d, 0.01 if d == 8 else 2.31, accuracy=0.1) for d in (8, 48) for n, r in arms]
+    lines = _text(tables.matrix(results)).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert sum("2 trained" in line for line in lines) == 1
+    assert next(line for line in lines if "2 trained" in line).count("2 trained") == 6
+    assert next(line for line in lines if "2 stuck" in line).split()[0] == "48"
+    assert sum(line.count("+residual") for line in lines) == 3
+
+
+def test_the_matrix_tells_what_else_was_swept():
+    text = _text(tables.matrix([_result(lr=lr) for lr in (1e-3, 3e-3)]))
+    assert "optimizer.lr" in text
+    assert "0.003" in text
+    text = _text(tables.matrix([_result(optimizer=o, lr=lr) for o, lr in (("sgd", 0.1), ("adamw", 1e-3))]))
+    assert "optimizer " in text
+    assert "optimizer.lr" not in text
+
+
+def test_failures_and_flags_stand_in_the_matrix():
+    text = _text(tables.matrix([_result(status="failed", error="x"), _result("none", end=4.0)]))
+    assert "failed" in text
+    assert "exploding" in text or "diverged" in text
+
+
+@given(st.lists(st.one_of(st.none(), st.floats()), max_size=8))
+def test_spread_never_fails(values):
+    text = tables.spread(values)
+    assert text
+    assert ("±" in text) == (sum(v is not None and math.isfinite(v) for v in values) > 1)
+
+
+@given(st.lists(st.floats(), max_size=300), st.integers(8, 40))
+def test_a_sparkline_fits(values, width):
+    line = tables.sparkline(values, width)
+    assert len(line) <= width
+    assert {*line} <= {*tables.BARS}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00174, "0.00174"),
+        (0.16, "0.160"),
+        (2.3, "2.30"),
+        (1044.2, "1,044"),
+        (3.2e7, "3.2e+07"),
+        (0, "0.00"),
+        (None, "–"),
+    ],
+)
+def test_losses_have_three_digits(value, text):
+    assert tables.loss_text(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4.23, "4.2 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (None, "–")])
+def test_durations(seconds, text):
+    assert tables.duration(seconds) == text
+
+
+def test_names_are_printed_as_they_are():
+    text = _text(tables.runs_table([_result(error="[red]no markup[/red]")]), 160)
+    assert "digits-mlp/x/8" in text

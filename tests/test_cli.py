@@ -1,0 +1,210 @@
+"""The command as a user types it: a real process in an empty directory."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import TINY
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+LIGHT = "import sys, resexp.cli; code = resexp.cli.main(sys.argv[1:]); print('torch' in sys.modules); sys.exit(code)"
+
+
+def _light(*args, **env):
+    """Run a command line and tell whether it imported torch."""
+    run = subprocess.run(
+        [sys.executable, "-c", LIGHT, *args], capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
+    *lines, torch = run.stdout.splitlines()
+    return run.returncode, lines, run.stderr, torch == "True"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("--help",), (), ("train", "--help"), ("--version",), ("train", "--cfg", "job"), ("train", "--info", "defaults")],
+)
+def test_what_needs_no_torch_imports_none(args):
+    code, lines, _, torch = _light(*args)
+    assert (code, torch) == (0, False)
+    assert lines
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("train", "norm=pree"),
+        ("train", "depth=0"),
+        ("train", "-m", "depth=4,0"),
+        ("train", "--nonsense"),
+        ("train", "--config-dir", "nowhere"),
+        ("train", "--config-path", "nowhere"),
+        ("train", "outputs=/proc/nowhere"),
+        ("train", "dataset=mnist", "dataset.path=/nowhere"),
+        ("train", "hydra/launcher=nonsense"),
+        ("trian",),
+        ("runs", "nowhere"),
+        ("runs", "--jsn"),
+        ("tensorboard", "nowhere"),
+        ("completion", "powershell"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2_without_torch(args, tmp_path):
+    code, lines, error, torch = _light(*args)
+    assert (code, lines, torch) == (2, [], False)
+    assert error.startswith("resexp: ")
+    assert len(error.splitlines()) == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_bad_input_that_only_the_data_or_the_machine_show(resexp, tmp_path):
+    for wrong in ("batch_size=5000", "device=cuda:99"):
+        run = resexp("train", *TINY, wrong)
+        assert run.returncode == 2
+        assert re.fullmatch(rf"resexp: {wrong}: .*\n", run.stderr)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_configuration_can_be_shown():
+    _, lines, _, _ = _light("train", "+norm=pre", "depth=48", "--cfg", "job", "--package", "norm")
+    assert "pre: true" in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("resexp tr", {"train"}),
+        ("resexp ", {"train", "runs", "tensorboard", "completion"}),
+        ("resexp train nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
+        ("resexp train norm=", {"norm=none", "norm=pre", "norm=post"}),
+        ("resexp train +norm=p", {"+norm=pre", "+norm=post"}),
+        ("resexp train norm=pre dep", {"depth="}),
+        ("resexp train activation=", {"activation=relu", "activation=gelu", "activation=tanh"}),
+        ("resexp train optimizer=sgd optimizer.mo", {"optimizer.momentum="}),
+        ("resexp train --c", {"--cfg", "--config-dir", "--config-name"}),
+        ("resexp train optimizer.lr=[", set()),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_completion(line, expected, shell):
+    code, lines, _, torch = _light("-sc", f"query={shell}", COMP_LINE=line)
+    assert (code, torch) == (0, False)
+    assert {*" ".join(lines).split()} == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_command(shell):
+    _, lines, _, _ = _light("completion", shell)
+    text = "\n".join(lines)
+    assert re.search(r"complete .*resexp", text)
+    assert "python" not in lines[-1]
+
+
+def test_completion_in_a_real_bash(tmp_path):
+    """Bash evaluates the script and completes with it."""
+    tool = tmp_path / "resexp"
+    tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m resexp "$@"\n')
+    tool.chmod(0o755)
+    script = """
+eval "$(resexp completion bash)"
+COMP_LINE="resexp train norm=p"; COMP_POINT=${#COMP_LINE}; COMP_WORDS=(resexp train norm=p); COMP_CWORD=2
+hydra_bash_completion
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=env)
+    assert run.stdout.split() == ["norm=post", "norm=pre"]
+
+
+def test_train_then_runs_then_again(resexp, tmp_path):
+    first = resexp("train", "+norm=pre", *TINY)
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    assert not CONTROL.search(first.stdout)
+    for wanted in ("digits-mlp/pre+residual/depth0002", "3 seeds in one pack", "parameters", "FLOP per step", "next "):
+        assert wanted in first.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["outputs"]
+
+    listed = resexp("runs", "--json")
+    (cell,) = json.loads(listed.stdout)
+    keys = {"id", "name", "path", "status", "error", "choices", "config", "seconds", "replicates"}
+    assert cell.keys() == keys
+    assert (cell["status"], cell["error"], cell["choices"]["norm"]) == ("done", None, "pre")
+    assert os.path.isabs(cell["path"])
+    assert [r["seed"] for r in cell["replicates"]] == [0, 1, 2]
+    assert {"seed", "verdict", "loss_train", "loss_val", "accuracy_val", "steps"} <= cell["replicates"][0].keys()
+    assert "digits-mlp/pre+residual" in resexp("runs").stdout
+
+    again = resexp("train", "norm=pre", *TINY)
+    assert "done before; fresh=true trains it again" in again.stdout
+    (same,) = json.loads(resexp("runs", "--json").stdout)
+    assert same == cell
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    resexp("train", "norm=pre", *TINY, cwd=elsewhere)
+    (twin,) = json.loads(resexp("runs", "--json", cwd=elsewhere).stdout)
+    assert twin["replicates"] == cell["replicates"]
+
+
+@pytest.mark.slow
+def test_a_sweep_prints_the_matrix_and_its_failures(resexp):
+    run = resexp("train", "-m", *TINY, "depth=1,2", "+norm=none,pre", "residual=on,off", "batch_size=32")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("[") == 8
+    matrix = run.stdout[run.stdout.index("[8/8]") :]
+    assert all(word in matrix for word in ("none", "pre", "+residual", "+plain", "depth"))
+    assert len(json.loads(resexp("runs", "--json").stdout)) == 8
+
+    failing = resexp("train", "-m", *TINY, "batch_size=16,5000", "norm=pre")
+    assert failing.returncode == 1
+    assert re.search(
+        r"failed: digits-mlp/pre\+residual/\S+: batch_size=5000: the train split has 1438 samples", failing.stderr
+    )
+    statuses = [c["status"] for c in json.loads(resexp("runs", "--json").stdout)]
+    assert sorted(statuses) == ["done"] * 9 + ["failed"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_cleanly_and_the_same_command_finishes(resexp, tmp_path):
+    given = ["train", "norm=pre", *TINY, "steps=20000", "log_every=5"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "resexp", *given],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        started = time.monotonic()
+        while not [*tmp_path.rglob("events.out.*")]:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() - started < 120
+            time.sleep(0.1)
+        (running,) = json.loads(resexp("runs", "--json").stdout)
+        assert running["status"] == "running"
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "resexp: interrupted; the same command goes on with what is missing\n"
+    (cell,) = json.loads(resexp("runs", "--json").stdout)
+    assert cell["status"] == "interrupted"
+    assert 0 < cell["replicates"][0]["steps"] < 20000
+    assert cell["replicates"][0]["verdict"] is None
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_an_interrupted_cell(resexp, tmp_path):
+    given = ["train", "norm=pre", *TINY, "steps=20000"]
+    with subprocess.Popen([sys.executable, "-m", "resexp", *given], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        while not [*tmp_path.rglob("events.out.*")]:
+            time.sleep(0.1)
+        process.kill()
+    (cell,) = json.loads(resexp("runs", "--json").stdout)
+    assert (cell["status"], cell["replicates"]) == ("interrupted", [])
+    assert resexp("train", "norm=pre", *TINY, "steps=20000", "steps=4").returncode == 0
