@@ -36,7 +36,7 @@ class Board:
         self.old = self._files()
         self.writer = SummaryWriter(str(path), purge_step=0)
         self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
-        margins = {tag: ["Margin", [tag, f"band/{tag}/min", f"band/{tag}/max"]] for tag in TAGS.values()}
+        margins = {tag: ["Margin", [tag, f"seeds/{tag}/min", f"seeds/{tag}/max"]] for tag in TAGS.values()}
         tabs = dict.fromkeys(tag.split("/")[0].capitalize() for tag in TAGS.values())
         layout = {tab: {tag: m for tag, m in margins.items() if tag.startswith(tab.lower())} for tab in tabs}
         self.writer.add_custom_scalars(layout)
@@ -83,10 +83,10 @@ class Board:
             if len(finite):
                 tag = TAGS[name]
                 self.writer.add_scalar(tag, finite.mean(dtype=np.float64), step)
-                self.writer.add_scalar(f"band/{tag}/min", finite.min(), step)
-                self.writer.add_scalar(f"band/{tag}/max", finite.max(), step)
+                self.writer.add_scalar(f"seeds/{tag}/min", finite.min(), step)
+                self.writer.add_scalar(f"seeds/{tag}/max", finite.max(), step)
         if "loss" in names:
-            self.writer.add_scalar("band/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
+            self.writer.add_scalar("seeds/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
 
     def finish(self, result: CellResult) -> None:
         """Log the final metrics and HParams, in this very run."""

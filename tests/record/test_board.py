@@ -36,7 +36,7 @@ def test_curves_are_means_with_their_band(cell):
         column = {"loss/train": "loss", "accuracy/train": "accuracy", "gradient/norm": "grad_norm"}.get(
             tag, "loss_val" if "loss" in tag else "accuracy_val"
         )
-        mean, low, high = (events.Scalars(t) for t in (tag, f"band/{tag}/min", f"band/{tag}/max"))
+        mean, low, high = (events.Scalars(t) for t in (tag, f"seeds/{tag}/min", f"seeds/{tag}/max"))
         for m, lo, hi in zip(mean, low, high, strict=True):
             values = steps[column][steps["step"] == m.step]
             np.testing.assert_allclose(
@@ -45,7 +45,7 @@ def test_curves_are_means_with_their_band(cell):
     assert [e.step for e in events.Scalars("loss/train")] == [*range(6)]
     assert [e.step for e in events.Scalars("loss/validation")] == [0, 3, 6]
     assert events.Scalars("schedule/lr")[0].value == pytest.approx(1e-3)
-    assert events.Scalars("band/finite")[-1].value == 3
+    assert events.Scalars("seeds/finite")[-1].value == 3
 
 
 def test_configuration_hparams_and_layout_lie_in_the_one_run(cell):
@@ -70,7 +70,7 @@ def test_added_seeds_leave_no_doubled_points(cell):
     train(cell("norm=pre", "seeds=3"))
     events = _read(cell("norm=pre").path)
     assert [e.step for e in events.Scalars("loss/train")] == [0, 2, 4, 5]
-    assert events.Scalars("band/finite")[0].value == 3
+    assert events.Scalars("seeds/finite")[0].value == 3
 
 
 @pytest.fixture
