@@ -1,6 +1,7 @@
 """The only place where configuration becomes objects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,6 @@ from resexp.engine.optim import Schedule, optimizer_for
 from resexp.engine.pack import Pack
 from resexp.kinds import InputError
 from resexp.nn.block import ACTIVATIONS, Recipe
-
-THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,17 @@ def device_of(name: str) -> torch.device:
     return device
 
 
+@contextmanager
+def threads(wanted: int | str) -> Iterator[None]:
+    """Torch computes with that many CPU threads; "auto": as many as it does anyway."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if isinstance(wanted, str) else wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def load_data(cell: Cell) -> Data:
     """The cell's data, on the CPU. Raises InputError where they cannot be had or are fewer than a batch."""
     data = prepare(factory(cell.options["dataset"])(), getattr(torch, cell.dials.precision))
@@ -71,7 +81,6 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Built:
     """The cell's replicates with these seeds, ready to train."""
     dials, options = cell.dials, cell.options
     device, dtype = device_of(dials.device), getattr(torch, dials.precision)
-    torch.set_num_threads(THREADS if isinstance(dials.threads, str) else dials.threads)
     model, parts = factory(options["model"]), recipe(cell)
     # by model and device, never by the number of seeds: a vmapped network rounds differently from a plain one
     pack = Pack(

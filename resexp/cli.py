@@ -1,6 +1,7 @@
 """The command: verbs, their flags, exit codes. Heavy imports wait for the verb that needs them."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -179,7 +180,8 @@ def _tensorboard(argv: list[str]) -> int:
     port = [] if args.port is None else ["--port", str(args.port)]
     server.configure(["tensorboard", "--logdir", str(args.directory), "--host", "localhost", *port])
     try:
-        address = server.launch()
+        with contextlib.redirect_stderr(io.StringIO()):  # notes on how it loads its data
+            address = server.launch()
     except program.TensorBoardServerException as error:
         raise InputError(str(error.msg)) from None
     print(f"TensorBoard is at {address} (Ctrl-C ends it)", flush=True)

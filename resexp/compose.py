@@ -1,7 +1,7 @@
 """From overrides to checked cells, by Hydra; nothing heavy is imported and nothing is written."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,7 +83,7 @@ class Composer:
 
         def job(config: DictConfig) -> T | InputError:
             try:
-                return task(self._check(config, HydraConfig.get().runtime.choices))
+                return task(self._check(config, HydraConfig.get()))
             except InputError as error:  # raised here, Hydra would print more than a line
                 return error
 
@@ -131,7 +131,7 @@ class Composer:
         except InputError:
             self._check_options([o for o in given if "." in o.key_or_group and not o.is_hydra_override()], overrides)
             raise
-        return self._check(config, config.hydra.runtime.choices)
+        return self._check(config, config.hydra)
 
     def _check_key(self, override: Override) -> None:
         """Refuse an unknown key, group or option."""
@@ -169,8 +169,9 @@ class Composer:
         loaded = self.loader.repository.load_config(f"{group}/{choice}")
         return shipped | _container(loaded.config if loaded else {})
 
-    def _check(self, composed: DictConfig, chosen: Mapping[str, str | None]) -> Cell:
+    def _check(self, composed: DictConfig, hydra: Any) -> Cell:
         """A Cell from what Hydra composed. Raises InputError with the key, the value and what is allowed."""
+        chosen = hydra.runtime.choices
         order = [*self.default_choices, *(g for g in chosen if g not in self.default_choices)]
         choices = {g: str(chosen[g]) for g in order if g in self.groups and chosen.get(g) is not None}
         config = _one_line(lambda: _container(composed))
@@ -185,7 +186,8 @@ class Composer:
             check(name, config[name], spec.metadata["kind"])
         options = {group: config[group] for group in choices if group in config}
         changed = [*self._changed(config, choices, options)]
-        return Cell(Dials(**{name: config[name] for name in DIALS}), choices, options, tuple(changed))
+        dials = Dials(**{name: config[name] for name in DIALS})
+        return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task))
 
     def _changed(self, config: dict[str, Any], choices: dict[str, str], options: dict[str, Any]) -> Iterator[str]:
         """A word for each difference from the defaults that the path does not tell; checks the options on the way."""

@@ -70,6 +70,7 @@ class Cell:
         choices: the chosen option of each group.
         options: the resolved options of each group.
         changed: a word for each key, beyond those that the path names anyway, that is not at its default.
+        overrides: what `resexp train` takes to make this cell.
 
     """
 
@@ -77,6 +78,7 @@ class Cell:
     choices: Mapping[str, str]
     options: Mapping[str, Mapping[str, Any]]
     changed: tuple[str, ...]
+    overrides: tuple[str, ...] = ()
 
     @property
     def arm(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from resexp.build import Built, build, device_of, load_data
+from resexp.build import Built, build, device_of, load_data, threads
 from resexp.config import Cell
 from resexp.data.dataset import Data
 from resexp.engine.fit import End, Event, fit
@@ -35,7 +35,7 @@ class Started:
     flops: int
     mode: str
     device: str
-    samples: tuple[int, int]
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ class _Job:
         """Train to the end, measure the bar unless that was done before, and record the result, last of all."""
         self.directory.open(self.cell)
         built = build(self.cell, self.seeds, data)
-        self.watch(self._announcement(built))
-        with self._board() as board:
+        with self._board() as board, threads(self.cell.dials.threads):
+            self.watch(self._announcement(built))
             for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, self.seeds):
                 self.curves.add(event)
                 if board:
@@ -213,12 +213,13 @@ class _Job:
             flops=counter.get_total_flops() * len(self.seeds),
             mode=built.pack.mode,
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu(device),
-            samples=(len(built.data.train), len(built.data.validation)),
+            samples=len(built.data.train),
         )
 
 
 def _cpu(device: torch.device) -> str:
-    return f"{device}, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    count = torch.get_num_threads()
+    return f"{device}, {count} thread{'s' * (count > 1)}" if device.type == "cpu" else str(device)
 
 
 def _reason(error: Exception) -> str:

@@ -75,11 +75,12 @@ class View:
             self._say(event.cell.name, "bold")
             self._say(
                 f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
-                f" · {_flops(event.flops)} per step · {event.samples[0]:,} + {event.samples[1]:,} samples"
+                f" · {_flops(event.flops)} per step"
             )
             seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
             again = f" ({len(event.reused)} more are done)" if event.reused else ""
-            self._say(f"{seeds} in one pack ({event.mode}){again} · batch {dials.batch_size} · {event.device}")
+            batches = f"batches of {dials.batch_size} of {event.samples:,} samples"
+            self._say(f"{seeds} in one pack ({event.mode}){again} · {batches} · {event.device}")
 
     def _say(self, text: str, style: str = "") -> None:
         self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
@@ -133,5 +134,5 @@ class View:
 def _flops(count: int) -> str:
     for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)):
         if count >= size:
-            return f"{count / size:#.3g} {unit}"
+            return f"{f'{count / size:#.3g}'.rstrip('.')} {unit}"
     return f"{count} FLOP"

@@ -2,8 +2,8 @@
 
 | file | content |
 |---|---|
-| `config.yaml` | the resolved configuration; `resexp train` makes the cell again from it |
-| `run.json` | id, choices, command, versions, git commit: written before training |
+| `config.yaml` | the resolved configuration |
+| `run.json` | what makes it again: overrides, command line, versions, git commit; written before training |
 | `steps.parquet` | a row per replicate and step |
 | `result.json` | status, replicates, reference: written last, to a temporary name, then renamed |
 | `events.out.*` | TensorBoard |
@@ -140,7 +140,8 @@ class RunDir:
         self.path.mkdir(parents=True, exist_ok=True)
         text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
         write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
-        about = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config, **_circumstances()}
+        about: dict[str, Any] = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config}
+        about |= {"overrides": [*cell.overrides], **_circumstances()}
         write_json(self.path / RUN, about)
 
     def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:

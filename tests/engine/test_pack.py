@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resexp.build import build, factory, load_data, recipe
+from resexp.build import build, factory, load_data, recipe, threads
 from resexp.engine.fit import End, Steps, fit
 from resexp.nn.init import He, initialise
 
@@ -20,11 +20,12 @@ def run(cell, seeds, *, poison=None):
     if poison is not None:
         built.pack.weights_RP[seeds.index(poison)] = float("inf")
     losses, norms, end = [], [], None
-    for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, seeds):
-        if isinstance(event, Steps):
-            losses.append(event.loss_SR)
-            norms.append(event.grad_norm_SR)
-        end = event
+    with threads(cell.dials.threads):
+        for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, seeds):
+            if isinstance(event, Steps):
+                losses.append(event.loss_SR)
+                norms.append(event.grad_norm_SR)
+            end = event
     assert isinstance(end, End)
     loss, norm = np.concatenate(losses), np.concatenate(norms)
     return {

@@ -53,6 +53,8 @@ def test_the_recorded_configuration_makes_the_same_cell_again(cell, composer, tm
 
     small = cell("norm=post", "optimizer.lr=0.002")
     RunDir(small.path).open(small)
+    overrides = json.loads((small.path / "run.json").read_text())["overrides"]
+    assert composer.cells(overrides, multirun=False) == [small]
     stored = OmegaConf.to_container(OmegaConf.load(small.path / "config.yaml"))
     assert stored == small.config
 
