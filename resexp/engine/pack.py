@@ -107,12 +107,16 @@ class Pack:
         logits = functional_call(self.network, (params, buffers), (x,))
         return F.cross_entropy(logits, y), (logits.argmax(-1) == y).to(logits.dtype).mean()
 
+    def _mode(self, *, training: bool) -> None:
+        if self.network.training != training:
+            self.network.train(training)
+
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
         return vmap(self._measure, in_dims, randomness="different") if self.mode == "vmap" else self._measure
 
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
-        self.network.train()
+        self._mode(training=True)
         loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
         measure = self._over((0, 0, 0, 0))
         for lane in self.lanes:
@@ -135,7 +139,7 @@ class Pack:
     @torch.no_grad()
     def evaluate(self, data: Data, split: Split) -> tuple[Tensor, Tensor]:
         """Mean loss and accuracy of each replicate over a split, (R,), without dropout."""
-        self.network.eval()
+        self._mode(training=False)
         total = self.weights_RP.new_zeros(2, len(self))
         measure = self._over((0, 0, None, None))
         for x, y in zip(split.x.split(EVALUATE), split.y.split(EVALUATE), strict=True):

@@ -100,6 +100,6 @@ class Board:
         lr = {"lr": float(self.cell.options["optimizer"].get("lr", 0.0))}
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
         for summary in hparams({**self.cell.choices, **dials, **lr}, {f"final/{name}": None for name in FINAL}):
-            self.writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+            self.writer._get_file_writer().add_summary(summary)
         for tag, value in final.items():
             self.writer.add_scalar(tag, value, self.curves.length)
