@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
-    from resexp.record.store import CellResult
+    from resexp.record.result import CellResult
 
 __all__ = ["load", "train"]
 
@@ -24,8 +24,9 @@ def train(*overrides: str, **dials: Any) -> "CellResult":
 
     composer = Composer()
     given = composer.overrides([*overrides, *(f"{key}={_quoted(value)}" for key, value in dials.items())])
-    check_writable(Path(composer.cells(given, multirun=False)[0].dials.outputs))
-    return composer.run(given, run, multirun=False)[0]
+    (cell,) = composer.cells(given, multirun=False)
+    check_writable(Path(cell.dials.outputs))
+    return run(cell)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

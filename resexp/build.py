@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config import Cell
 from resexp.data.dataset import Data, prepare
@@ -54,6 +55,17 @@ def threads(wanted: int | str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def flops(built: Built) -> int | None:
+    """Floating-point operations of a step of the whole pack; None where they cannot be counted."""
+    x = torch.empty(built.plan.batch_size, *built.data.shape, device="meta", dtype=built.pack.weights_RP.dtype)
+    try:
+        with FlopCounterMode(display=False) as counter:
+            built.pack.network(x).sum().backward()
+    except Exception:  # a module that does not run without values
+        return None
+    return int(counter.get_total_flops()) * len(built.pack)
 
 
 def load_data(cell: Cell) -> Data:

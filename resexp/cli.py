@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from resexp.compose import Composer
-    from resexp.record.store import CellResult
+    from resexp.record.result import CellResult
 
 HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
 
@@ -97,17 +97,16 @@ def _train(argv: list[str]) -> int:
         results = composer.run(overrides, lambda c: train(c, view, isolate=args.multirun), multirun=args.multirun)
     if args.multirun:
         tables.console().print(tables.matrix(results))
-    return _close(results, args.multirun)
+    return _close(results, cells[0].dials.outputs, args.multirun)
 
 
-def _close(results: "list[CellResult]", multirun: bool) -> int:
+def _close(results: "list[CellResult]", outputs: str, multirun: bool) -> int:
     """Name the failures and the next command; the exit code."""
     from resexp.console import tables
 
     failed = [result for result in results if result.status != "done"]
     for result in failed if multirun else []:
         print(f"failed: {result.name}: {result.error}", file=sys.stderr)
-    outputs = tables.shown_path(Path(results[0].config["outputs"]).absolute())
     where = "" if outputs == "outputs" else f" {outputs}"
     print(f"next      {tables.command()} tensorboard{where}")
     if not multirun:

@@ -109,11 +109,9 @@ class Composer:
         for override in given:
             self._check_key(override)
         sweeper = self._load(overrides, RunMode.MULTIRUN).hydra.sweeper
+        if not str(sweeper.get("_target_")).endswith("BasicSweeper"):
+            raise InputError("hydra/sweeper: only Hydra's basic sweeper is supported")
         hydra = [str(o.input_line) for o in given if o.is_hydra_override()]
-        if not str(sweeper.get("_target_", "")).endswith("BasicSweeper"):
-            return [
-                [*hydra, *(str(o.input_line) for o in given if not (o.is_sweep_override() or o.is_hydra_override()))]
-            ]
         params = self._parse([f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()])
         tasks = [*params, *(o for o in given if not o.is_hydra_override())]
         batches = _one_line(lambda: BasicSweeper.split_arguments(tasks, None))
@@ -183,7 +181,7 @@ class Composer:
             if key not in self.keys:
                 raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
         for name, spec in DIALS.items():
-            check(name, config[name], spec.metadata["kind"])
+            check(name, config.get(name, "missing"), spec.metadata["kind"])
         options = {group: config[group] for group in choices if group in config}
         changed = [*self._changed(config, choices, options)]
         dials = Dials(**{name: config[name] for name in DIALS})
@@ -198,6 +196,8 @@ class Composer:
             if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
                 yield choices[group]
             shipped = self._shipped(group, choices[group])
+            for key in shipped.keys() - values.keys():
+                raise InputError(f"{group}.{key}: needs a value")
             for key, value in values.items():
                 if key not in shipped:
                     raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,7 +92,7 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """Sha256 of what the numbers depend on. Raises InputError where a data path cannot be read."""
-        dials = {name: getattr(self.dials, name) for name, f in DIALS.items() if f.metadata["identity"]}
+        dials = {name: _fingerprint(getattr(self.dials, name)) for name, f in DIALS.items() if f.metadata["identity"]}
         options = {group: _fingerprint(values) for group, values in self.options.items()}
         text = json.dumps({"schema": SCHEMA, "dials": dials, "options": options}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -118,38 +117,40 @@ def arm_of(choices: Mapping[str, str]) -> str:
 
 
 def _fingerprint(value: Any, key: str = "") -> Any:
-    """`value` with data paths replaced by their content's hash and foreign classes followed by their source's."""
+    """`value` with data paths as their content's hash, foreign classes followed by their source's, and 1.0 as 1."""
     if isinstance(value, Mapping):
         return {k: _fingerprint(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_fingerprint(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if key == "path" and isinstance(value, str):
-        return content_hash(value)
+        return content_hash(Path(value).expanduser())
     if key == "_target_" and value.split(".")[0] not in ("resexp", "torch"):
         return [value, source_hash(value)]
     return value
 
 
-def content_hash(path: str) -> str:
-    """Sha256 over a file, or over the names and bytes of all files of a directory."""
-    root = Path(path).expanduser()
+def content_hash(root: Path, pattern: str = "*") -> str:
+    """Sha256 over a file, or over the names and bytes of the files below a directory."""
     if not root.exists():
-        raise InputError(f"{path}: no such file or directory")
+        raise InputError(f"{root}: no such file or directory")
     digest = hashlib.sha256()
     try:
-        for file in [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.is_file()):
+        for file in [root] if root.is_file() else sorted(f for f in root.rglob(pattern) if f.is_file()):
             digest.update(f"{file.relative_to(root)}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(f"{root}: {error.strerror}") from None
     return digest.hexdigest()
 
 
 def source_hash(target: str) -> str:
-    """Sha256 of the file that defines a foreign class, found without running it (but its parent packages)."""
-    try:
-        spec = importlib.util.find_spec(target.rpartition(".")[0])
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
-        raise InputError(f"_target_={target}: no module {target.rpartition('.')[0]} here")
-    return content_hash(spec.origin) if os.path.isfile(spec.origin) else spec.origin
+    """Sha256 over the Python files of the package or module that a foreign class comes from; none of it is run."""
+    name = target.partition(".")[0]
+    spec = importlib.util.find_spec(name)
+    roots = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
+    if not roots or roots[0] is None:
+        raise InputError(f"_target_={target}: no package {name} here")
+    return content_hash(Path(roots[0]), "*.py")

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from resexp.config import Cell, Dials, conf_dir
 from resexp.data.dataset import Data
-from resexp.engine.fit import subset
-from resexp.record.store import CellResult
+from resexp.engine.fit import SUBSET
+from resexp.record.result import CellResult
 from resexp.stats.verdict import Reference, constant_loss
 
 SEEDS = [1000, 1001, 1002]
@@ -44,7 +44,7 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
             if losses[-1] < 0.05 * zero:
                 losses.append(0.0)
                 break
-    return Reference(zero, min(losses, default=None), majority, len(subset(data.train)))
+    return Reference(zero, min(losses, default=None), majority, min(len(data.train), SUBSET))
 
 
 def shallow(cell: Cell, rate: float) -> Cell:

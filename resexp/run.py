@@ -1,26 +1,25 @@
 """One cell: skip what is done, train what is missing, catch what fails, record."""
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from resexp.build import Built, build, device_of, load_data, threads
+from resexp.build import Built, build, device_of, flops, load_data, threads
 from resexp.config import Cell
 from resexp.data.dataset import Data
 from resexp.engine.fit import End, Event, fit
 from resexp.kinds import InputError
-from resexp.record.board import Board
+from resexp.record.board import Board, summarise
 from resexp.record.curves import Curves
-from resexp.record.store import CellResult, RunDir, Status
+from resexp.record.result import CellResult, Status
+from resexp.record.store import RunDir
 from resexp.reference import measure
-from resexp.stats.verdict import Reference
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Started:
     seeds: tuple[int, ...]
     reused: tuple[int, ...]
     parameters: int
-    flops: int
+    flops: int | None
     mode: str
     device: str
     samples: int
@@ -69,12 +68,13 @@ def train(cell: Cell, watch: Watch = lambda event: None, *, isolate: bool = Fals
     except InputError as error:
         if not isolate:
             raise
-        directory = RunDir(cell.path)
-        directory.open(cell)
         result = _result(cell, "failed", error=str(error))
-        directory.close(result)
-        watch(Ended("cell", result, ()))
-        return result
+    except Exception as error:
+        result = _result(cell, "failed", error=_reason(error))
+    with contextlib.suppress(OSError):
+        RunDir(cell.path).fail(cell, result)
+    watch(Ended("cell", result, ()))
+    return result
 
 
 def _result(cell: Cell, status: Status, **more: Any) -> CellResult:
@@ -83,29 +83,30 @@ def _result(cell: Cell, status: Status, **more: Any) -> CellResult:
     return CellResult(**{**common, "status": status, "config": cell.config, **more})
 
 
-def _train(cell: Cell, watch: Watch, role: str) -> CellResult:
+def _train(cell: Cell, watch: Watch, role: str, data: Data | None = None) -> CellResult:
     directory = RunDir(cell.path)
-    if (done := _done(cell, directory)) and not _missing(cell, done):
-        return _announced(done, (), watch, role, cell)
-    data = load_data(cell)
-    device_of(cell.dials.device)
-    directory.path.mkdir(parents=True, exist_ok=True)
-    if directory.is_locked():
-        watch(Waiting(directory.path))
-    with directory.lock():
-        before = _done(cell, directory)
-        missing = _missing(cell, before)
-        if before and not missing:
-            return _announced(before, (), watch, role, cell)
-        job = _Job(cell, directory, before, missing, role, watch)
-        try:
-            result = job.train(data)
-        except KeyboardInterrupt:
-            job.record(job.result("interrupted"))
-            raise
-        except Exception as error:
-            result = job.record(job.result("failed", error=_reason(error)))
-    return _announced(result, missing, watch, role, cell)
+    result = _done(cell, directory)
+    trained: tuple[int, ...] = ()
+    if result is None or _missing(cell, result) or _unjudged(result, role):
+        data = data or load_data(cell)
+        device_of(cell.dials.device)
+        directory.path.mkdir(parents=True, exist_ok=True)
+        if directory.is_locked():
+            watch(Waiting(directory.path))
+        with directory.lock():
+            result = _done(cell, directory)
+            trained = _missing(cell, result)
+            if trained:
+                result = _Job(cell, directory, result, trained, role, watch).run(data)
+            if result and _unjudged(result, role):
+                reference = measure(cell, data, lambda shallow: _train(shallow, watch, "reference", data))
+                result = replace(result, reference=reference)
+                directory.close(result)
+                summarise(directory.path, cell, result)
+    assert result
+    asked = replace(result, replicates=[r for r in result.replicates if r.seed in cell.dials.seed_list])
+    watch(Ended(role, asked, trained))
+    return asked
 
 
 def _done(cell: Cell, directory: RunDir) -> CellResult | None:
@@ -121,11 +122,10 @@ def _missing(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
     return tuple(seed for seed in cell.dials.seed_list if seed not in have)
 
 
-def _announced(result: CellResult, trained: tuple[int, ...], watch: Watch, role: str, cell: Cell) -> CellResult:
-    """The result with the seeds that were asked for."""
-    asked = replace(result, replicates=[r for r in result.replicates if r.seed in cell.dials.seed_list])
-    watch(Ended(role, asked, trained))
-    return asked
+def _unjudged(result: CellResult, role: str) -> bool:
+    """Whether a done cell still lacks the bar of today's rules; a reference needs none."""
+    known = result.reference is not None and result.reference.measured
+    return role == "cell" and result.status == "done" and not known
 
 
 class _Job:
@@ -143,81 +143,81 @@ class _Job:
         self.cell, self.directory, self.before, self.seeds = cell, directory, before, seeds
         self.role, self.watch = role, watch
         self.curves = Curves(seeds, cell.dials.steps, directory.steps() if before else None)
-        self.reference: Reference | None = None
         self.started = time.monotonic()
-        self.seconds = 0.0
 
-    def train(self, data: Data) -> CellResult:
-        """Train to the end, measure the bar unless that was done before, and record the result, last of all."""
-        self.directory.open(self.cell)
+    def run(self, data: Data) -> CellResult:
+        """Train and record, whatever comes; what was done before is never replaced by less."""
+        try:
+            result = self.result("done", end=self._train(data))
+            self.directory.close(result, self.curves.columns())
+        except KeyboardInterrupt:
+            self._record(self.result("interrupted"))
+            raise
+        except Exception as error:
+            return self._record(self.result("failed", error=_reason(error)))
+        return result
+
+    def _train(self, data: Data) -> End:
         built = build(self.cell, self.seeds, data)
         with self._board() as board, threads(self.cell.dials.threads):
-            self.watch(self._announcement(built))
+            device = _named(built.pack.device)
+            about = {"seeds": [*self.seeds], "mode": built.pack.mode, "device": device}
+            self.directory.open(self.cell, about, keep_result=self.before is not None)
+            self.watch(self._announcement(built, device))
             for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, self.seeds):
                 self.curves.add(event)
                 if board:
                     board.add(event)
                 self.watch(event)
                 end = event
-            assert isinstance(end, End)
-            self.seconds = time.monotonic() - self.started
-            if board:
-                self.reference = measure(self.cell, data, lambda cell: _train(cell, self.watch, "reference"))
-            result = self.result("done", end=end)
-            if board:
-                board.finish(result)
-        return self.record(result)
+        assert isinstance(end, End)
+        return end
 
-    def _board(self) -> AbstractContextManager[Board | None]:
+    def _board(self) -> contextlib.AbstractContextManager[Board | None]:
         if self.role == "reference":
-            return nullcontext()
+            return contextlib.nullcontext()
         return Board(self.directory.path, self.cell, self.curves, keep_old=self.before is not None)
 
     def result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
         """The cell as it stands, with the seeds that were done before."""
         kept = [r for r in self.before.replicates if r.seed not in self.seeds] if self.before else []
         replicates = sorted([*kept, *self.curves.replicates(end)], key=lambda r: r.seed)
-        earlier = (self.before.seconds if self.before else None) or 0.0
         return _result(
             self.cell,
             status,
             config={**self.cell.config, "seeds": [r.seed for r in replicates]},
             replicates=replicates,
-            reference=self.reference,
+            reference=self.before.reference if self.before else None,
             error=error,
-            seconds=earlier + (self.seconds or time.monotonic() - self.started),
+            seconds=((self.before and self.before.seconds) or 0.0) + time.monotonic() - self.started,
         )
 
-    def record(self, result: CellResult) -> CellResult:
-        """Write it down. What was done before is never replaced by less."""
-        if result.status == "done":
-            self.directory.close(result, self.curves.columns())
-        elif self.before is None:
+    def _record(self, result: CellResult) -> CellResult:
+        """Write down what did not end well."""
+        if self.before is None:
             try:
                 self.directory.close(result, self.curves.columns())
             except OSError as fault:
                 return replace(result, error=f"{result.error or result.status}; not recorded: {fault.strerror}")
         return result
 
-    def _announcement(self, built: Built) -> Started:
-        x = torch.empty(built.plan.batch_size, *built.data.shape, device="meta", dtype=built.pack.weights_RP.dtype)
-        with FlopCounterMode(display=False) as counter:
-            built.pack.network(x).sum().backward()
-        device = built.pack.device
+    def _announcement(self, built: Built, device: str) -> Started:
         return Started(
             role=self.role,
             cell=self.cell,
             seeds=self.seeds,
             reused=tuple(r.seed for r in self.before.replicates) if self.before else (),
             parameters=built.pack.parameters,
-            flops=counter.get_total_flops() * len(self.seeds),
+            flops=flops(built) if self.role == "cell" else None,
             mode=built.pack.mode,
-            device=torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu(device),
+            device=device,
             samples=len(built.data.train),
         )
 
 
-def _cpu(device: torch.device) -> str:
+def _named(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     count = torch.get_num_threads()
     return f"{device}, {count} thread{'s' * (count > 1)}" if device.type == "cpu" else str(device)
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from resexp.cli import main
 from tests.conftest import TINY
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -62,11 +63,12 @@ def test_bad_input_is_one_line_and_exit_2_without_torch(args, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_bad_input_that_only_the_data_or_the_machine_show(resexp, tmp_path):
-    for wrong in ("batch_size=5000", "device=cuda:99"):
-        run = resexp("train", *TINY, wrong)
-        assert run.returncode == 2
-        assert re.fullmatch(rf"resexp: {wrong}: .*\n", run.stderr)
+@pytest.mark.parametrize("wrong", ["batch_size=5000", "device=cuda:99"])
+def test_bad_input_that_only_the_data_or_the_machine_show(wrong, tmp_path, capfd):
+    assert main(["train", *TINY, wrong]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"resexp: {wrong}: .*\n", err)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -91,10 +93,15 @@ def test_the_configuration_can_be_shown():
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_completion(line, expected, shell):
-    code, lines, _, torch = _light("-sc", f"query={shell}", COMP_LINE=line)
-    assert (code, torch) == (0, False)
-    assert {*" ".join(lines).split()} == expected
+def test_completion(line, expected, shell, monkeypatch, capsys):
+    monkeypatch.setenv("COMP_LINE", line)
+    assert main(["-sc", f"query={shell}"]) == 0
+    assert {*capsys.readouterr().out.split()} == expected
+
+
+def test_completion_imports_no_torch():
+    code, lines, _, torch = _light("-sc", "query=bash", COMP_LINE="resexp train optimizer=sgd optimizer.mo")
+    assert (code, lines, torch) == (0, ["optimizer.momentum="], False)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -145,11 +152,16 @@ def test_train_then_runs_then_again(resexp, tmp_path):
     (same,) = json.loads(resexp("runs", "--json").stdout)
     assert same == cell
 
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    resexp("train", "norm=pre", *TINY, cwd=elsewhere)
-    (twin,) = json.loads(resexp("runs", "--json", cwd=elsewhere).stdout)
-    assert twin["replicates"] == cell["replicates"]
+
+@pytest.mark.slow
+def test_the_same_command_twice_gives_identical_numbers(resexp, tmp_path):
+    replicates = []
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+        resexp("train", "norm=pre", *TINY, cwd=tmp_path / name)
+        (cell,) = json.loads(resexp("runs", "--json", cwd=tmp_path / name).stdout)
+        replicates.append(cell["replicates"])
+    assert replicates[0] == replicates[1]
 
 
 @pytest.mark.slow

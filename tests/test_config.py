@@ -46,13 +46,13 @@ def test_a_name_is_safe_in_any_shell_and_ends_in_twelve_digits_of_the_id(word, d
 def test_a_data_path_counts_by_content(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("x")
-    before = content_hash(str(tmp_path / "a"))
+    before = content_hash(tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b")
-    assert content_hash(str(tmp_path / "b")) == before
+    assert content_hash(tmp_path / "b") == before
     (tmp_path / "b" / "file").write_text("y")
-    assert content_hash(str(tmp_path / "b")) != before
+    assert content_hash(tmp_path / "b") != before
     with pytest.raises(InputError, match="no such file"):
-        content_hash(str(tmp_path / "a"))
+        content_hash(tmp_path / "a")
 
 
 def test_foreign_code_counts_by_its_source(tmp_path, monkeypatch):

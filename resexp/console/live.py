@@ -75,7 +75,7 @@ class View:
             self._say(event.cell.name, "bold")
             self._say(
                 f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
-                f" · {_flops(event.flops)} per step"
+                + (f" · {_flops(event.flops)} per step" if event.flops else "")
             )
             seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
             again = f" ({len(event.reused)} more are done)" if event.reused else ""
@@ -122,12 +122,13 @@ class View:
             self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
         reference = result.reference
         if reference and reference.bar is None:
-            self._say(
-                "no verdicts: at this budget the shallow reference "
-                f"({tables.loss_text(reference.loss_reference)}) hardly beats a constant guess"
-                f" ({tables.loss_text(reference.loss_constant)} nats)",
-                "yellow",
+            known = reference.loss_reference is not None
+            why = (
+                f"hardly beats a constant guess ({tables.loss_text(reference.loss_reference)} nats)"
+                if known
+                else "failed"
             )
+            self._say(f"no verdicts: at this budget the shallow reference {why}", "yellow")
         self._say(f"results   {tables.shown_path(result.path)}")
 
 

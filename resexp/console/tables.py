@@ -3,17 +3,17 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import arm_of
-from resexp.record.store import CellResult, Replicate
+from resexp.config import DIALS, arm_of
+from resexp.record.result import CellResult, Replicate, mean
 from resexp.stats.verdict import VERDICTS
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
@@ -21,9 +21,9 @@ STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "run
 BARS = "▁▂▃▄▅▆▇█"
 
 
-def console(*, stderr: bool = False) -> Console:
+def console() -> Console:
     """Where everything is printed: colours and boxes on a terminal, plain lines elsewhere."""
-    return Console(stderr=stderr, highlight=False)
+    return Console(highlight=False)
 
 
 def command() -> str:
@@ -45,13 +45,13 @@ def accuracy_text(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def spread(values: Iterable[float | None], text: object = loss_text) -> str:
+def spread(values: Iterable[float | None], text: Callable[[float | None], str] = loss_text) -> str:
     """Mean ± standard deviation over seeds of what is finite."""
     known = [v for v in values if v is not None and math.isfinite(v)]
-    show = text if callable(text) else loss_text
-    if not known:
-        return "–"
-    return show(fmean(known)) + (f" ± {show(stdev(known))}" if len(known) > 1 else "")
+    middle = mean(known)
+    if middle is None or len(known) == 1:
+        return text(middle)
+    return f"{text(middle)} ± {text(math.hypot(*(v - middle for v in known)) / math.sqrt(len(known) - 1))}"
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -125,21 +125,15 @@ def _matrix_cell(result: CellResult | None) -> Text:
     if result.status != "done":
         return verdicts(result)
     parts = Text("\n").join(verdicts(result).split(", "))
-    parts.append(f"\n{spread([fmean(ends)] if (ends := _ends(result)) else [])}", "dim")
+    parts.append(f"\n{loss_text(mean(r.loss_train for r in result.replicates))}", "dim")
     flagged = {flag for r in result.replicates for flag in result.flags(r)}
     return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 
-def _ends(result: CellResult) -> list[float]:
-    return [r.loss_train for r in result.replicates if r.loss_train is not None]
-
-
 def _flat(result: CellResult) -> dict[str, str]:
-    """The configuration as `key: text`: dials, choices, and the groups' options as `group.key`."""
-    groups = {g: result.config.get(g, {}) for g in result.choices}
-    dials = {k: str(v) for k, v in result.config.items() if k not in groups and k not in ("seeds", "outputs")}
-    options = {f"{g}.{k}": str(v) for g, values in groups.items() for k, v in values.items() if k != "_target_"}
-    return {**dials, **result.choices, **options}
+    """What makes a cell another one, as text."""
+    passing = {name for name, spec in DIALS.items() if not spec.metadata["identity"]}
+    return {k: str(v) for k, v in result.flat.items() if k not in passing and not k.endswith("._target_")}
 
 
 def _swept(results: Sequence[CellResult]) -> list[str]:
@@ -157,10 +151,8 @@ def runs_table(results: Sequence[CellResult]) -> Table:
     for name in ("verdicts", "train loss", "val accuracy", "time"):
         table.add_column(name, justify="left" if name == "verdicts" else "right")
     for r in results:
-        loss = spread([fmean(ends)] if (ends := _ends(r)) else [])
-        accuracy = [x.accuracy_val for x in r.replicates if x.accuracy_val is not None]
-        shown = accuracy_text(fmean(accuracy) if accuracy else None)
-        table.add_row(r.name, verdicts(r), loss, shown, duration(r.seconds))
+        loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
+        table.add_row(r.name, verdicts(r), loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
     return table
 
 

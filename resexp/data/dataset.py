@@ -74,12 +74,18 @@ def prepare(dataset: Dataset, dtype: torch.dtype) -> Data:
 
 
 def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
-    """Mean and 1/standard deviation per channel (C, 1, 1), or of all values, in float64 without a copy of the whole."""
+    """Mean and 1/standard deviation per channel (C, 1, 1), or of all values, without a copy of the whole.
+
+    Sums of bytes and of their squares are exact in float64, whatever their order and the number of threads.
+    """
     dims = [0, 2, 3] if x.ndim == 4 else list(range(x.ndim))
     count = x.numel() // (x.shape[1] if x.ndim == 4 else 1)
-    mean = sum((c.double().sum(dims, keepdim=True) for c in x.split(chunk)), torch.zeros(())) / count
-    square = sum(((c.double() - mean).square().sum(dims, keepdim=True) for c in x.split(chunk)), torch.zeros(()))
-    return mean[0], (square / count).sqrt().clamp_min(1e-12).reciprocal()[0]
+    parts = (part.double() for part in x.split(chunk))
+    sums = torch.stack(
+        [torch.stack([p.sum(dims, keepdim=True)[0], p.square().sum(dims, keepdim=True)[0]]) for p in parts]
+    )
+    mean, square = sums.sum(0) / count
+    return mean, (square - mean**2).clamp_min(0).sqrt().clamp_min(1e-12).reciprocal()
 
 
 def hold_out(samples: Split, share: float = 0.2) -> tuple[Split, Split]:

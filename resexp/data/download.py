@@ -1,7 +1,6 @@
 """Downloads, through torchvision: with a progress bar, checked by checksum, into one cache from which all is read."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +27,11 @@ def cached(name: str, download: Callable[[Path], Path]) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
-            shutil.move(download(Path(scratch)), target)
+            os.replace(download(Path(scratch)), target)
     except (OSError, RuntimeError) as error:
         if target.is_dir():  # another process was faster
             return target
-        reason = str(error).strip().splitlines()[-1]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise InputError(
             f"dataset={name}: not in {target.parent} and the download failed ({reason});"
             " connect once, or give its files with dataset.path=DIR"

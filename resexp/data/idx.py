@@ -24,7 +24,7 @@ class Idx:
         self.archive, self.path = archive, path
 
     def load(self) -> tuple[Split, Split, int]:
-        """The shipped train and test splits, (N, 28, 28) bytes, and 10 classes."""
+        """The shipped train and test splits, (N, 28, 28) bytes, and the number of classes."""
         folder = Path(self.path).expanduser() if self.path else cached(self.archive, self._download)
         train, test = (
             _split(folder, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")

@@ -112,7 +112,7 @@ class Pack:
             self.network.train(training)
 
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
-        return vmap(self._measure, in_dims, randomness="different") if self.mode == "vmap" else self._measure
+        return vmap(self._measure, in_dims) if self.mode == "vmap" else self._measure
 
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""

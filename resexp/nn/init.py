@@ -1,10 +1,10 @@
-"""Initial weights: a pure function of (seed, parameter name), so that arms share them wherever shapes agree.
+"""Initial weights: a pure function of the seed, those of linear layers of (seed, name), so that arms share them.
 
 | layer | variance of the weight | bias |
 |---|---|---|
 | linear, an activation directly before it | 2/fan_in | 0 |
 | any other linear (stem, W₁, head) | 1/fan_in | 0 |
-| everything else | as its module makes it, under a seed of its own | |
+| everything else | as its module makes it, in the order of construction | |
 """
 
 import math

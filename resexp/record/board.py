@@ -12,7 +12,7 @@ from torch.utils.tensorboard.summary import hparams
 from resexp.config import Cell
 from resexp.engine.fit import End, Event, Steps, Validation
 from resexp.record.curves import Curves
-from resexp.record.store import CellResult
+from resexp.record.result import CellResult, mean
 
 TAGS = {
     "loss": "loss/train",
@@ -88,18 +88,19 @@ class Board:
         if "loss" in names:
             self.writer.add_scalar("seeds/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
 
-    def finish(self, result: CellResult) -> None:
-        """Log the final metrics and HParams, in this very run."""
-        means = {
-            name: [v for r in result.replicates if (v := getattr(r, name)) is not None]
-            for name in ("loss_train", "loss_val", "accuracy_val")
-        }
-        final = {f"final/{name}": float(np.mean(values)) for name, values in means.items() if values}
-        final["final/trained"] = float(sum(result.verdict(r) == "trained" for r in result.replicates))
-        dials = {name: getattr(self.cell.dials, name) for name in HPARAMS}
-        lr = {"lr": float(self.cell.options["optimizer"].get("lr", 0.0))}
+
+def summarise(path: Path, cell: Cell, result: CellResult) -> None:
+    """Log the final metrics and HParams of a cell, in its run."""
+    means = {
+        name: mean(getattr(r, name) for r in result.replicates) for name in ("loss_train", "loss_val", "accuracy_val")
+    }
+    final = {f"final/{name}": value for name, value in means.items() if value is not None}
+    final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
+    dials = {name: getattr(cell.dials, name) for name in HPARAMS}
+    lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
+    with SummaryWriter(str(path)) as writer:
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
-        for summary in hparams({**self.cell.choices, **dials, **lr}, {f"final/{name}": None for name in FINAL}):
-            self.writer._get_file_writer().add_summary(summary)
+        for summary in hparams({**cell.choices, **dials, **lr}, {f"final/{name}": None for name in FINAL}):
+            writer._get_file_writer().add_summary(summary)
         for tag, value in final.items():
-            self.writer.add_scalar(tag, value, self.curves.length)
+            writer.add_scalar(tag, value, cell.dials.steps)

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.engine.fit import End, Event, Steps, Validation
-from resexp.record.store import COLUMNS, Replicate, number
+from resexp.record.result import Replicate, number
+from resexp.record.store import COLUMNS
 from resexp.stats.verdict import lowest_median
 
 # Shapes: R replicates, T steps of the budget; the value at step t is of the weights after t updates.
 
 METRICS = tuple(c for c in COLUMNS if c not in ("seed", "step"))
-Table = NDArray[np.float32]
+Table = NDArray[np.float64]
 
 
 class Curves:
@@ -25,9 +26,7 @@ class Curves:
         known = earlier or {"seed": np.empty(0, int)}
         old = tuple(int(s) for s in np.unique(known["seed"]) if s not in seeds)
         self.seeds, self.new = (*old, *seeds), slice(len(old), None)
-        self.metrics: dict[str, Table] = {
-            name: np.full((len(self.seeds), steps + 1), np.nan, np.float32) for name in METRICS
-        }
+        self.metrics: dict[str, Table] = {name: np.full((len(self.seeds), steps + 1), np.nan) for name in METRICS}
         for r, seed in enumerate(old):
             rows = known["seed"] == seed
             for name, table in self.metrics.items():
@@ -55,27 +54,40 @@ class Curves:
     def columns(self) -> dict[str, Any]:
         """The step file: a row per replicate and step that has any value."""
         tables = np.stack([self.metrics[name] for name in METRICS])
-        r, t = np.nonzero(~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"]))
+        known = ~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"])
+        for row in range(
+            len(self.seeds)
+        ):  # what follows a non-finite step depends on how long the rest of the pack went on
+            known[row, self._finite_steps(row) + 1 :] &= self._is_finite(row)
+        r, t = np.nonzero(known)
         return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
 
     def replicates(self, end: End | None) -> list[Replicate]:
         """The replicates trained now; without an `end`, as far as they came."""
         return [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
 
+    def _finite_steps(self, row: int) -> int:
+        """Steps before the first with a non-finite loss or gradient."""
+        trained = ~np.isnan(self.metrics["lr"][row])
+        bad = trained & ~(np.isfinite(self.metrics["loss"][row]) & np.isfinite(self.metrics["grad_norm"][row]))
+        return int(bad.argmax()) if bad.any() else int(trained.sum())
+
+    def _is_finite(self, row: int) -> bool:
+        return self._finite_steps(row) == int((~np.isnan(self.metrics["lr"][row])).sum())
+
     def _replicate(self, row: int, end: End | None) -> Replicate:
-        loss, norm = (self.metrics[name][row, : self.length] for name in ("loss", "grad_norm"))
-        bad = np.flatnonzero(~(np.isfinite(loss) & np.isfinite(norm)))
+        loss, finite = self.metrics["loss"][row, : self.length], self._is_finite(row)
         r = row - range(len(self.seeds))[self.new].start
         last = {
             name: number(getattr(end, f"{name}_R")[r])
             for name in ("loss_train", "accuracy_train", "loss_val", "accuracy_val")
-            if end is not None
+            if end is not None and finite
         }
         return Replicate(
             seed=self.seeds[row],
-            steps=int(bad[0]) if len(bad) else self.length,
-            finite=len(bad) == 0,
+            steps=self._finite_steps(row),
+            finite=finite,
             loss_initial=number(loss[0]) if len(loss) else None,
-            loss_lowest=lowest_median(loss, self.metrics["loss"].shape[1] - 1),
+            loss_lowest=lowest_median(loss[: self._finite_steps(row)], self.metrics["loss"].shape[1] - 1),
             **last,
         )

@@ -14,8 +14,8 @@ class Frames(NamedTuple):
     """All results below a path.
 
     Attributes:
-        cells: a row per cell: id, name, path, status, error, seconds, arm, then the choices and every key of the
-            configuration (`optimizer.lr`, …).
+        cells: a row per cell: id, name, path, status, error, seconds, arm, then every key of the configuration
+            (`depth`, `norm`, `optimizer.lr`, …).
         replicates: a row per cell and seed: id, seed, verdict, losses in nats, accuracies in [0, 1], steps.
         steps: a row per cell, seed and step: id, seed, step, loss, accuracy and gradient norm of the minibatch, lr;
             loss_val and accuracy_val where it was validated.
@@ -32,9 +32,7 @@ def load(path: str | Path = "outputs") -> Frames:
     cells, replicates, steps = [], [], []
     for result in scan([Path(path)]):
         plain = {k: getattr(result, k) for k in ("id", "name", "path", "status", "error", "seconds")}
-        options = {k: v for k, v in result.config.items() if k not in result.choices}
-        nested = {f"{g}.{k}": v for g in result.choices for k, v in result.config.get(g, {}).items()}
-        cells.append({**plain, "arm": arm_of(result.choices), **result.choices, **options, **nested})
+        cells.append({**plain, "arm": arm_of(result.choices), **result.flat})
         replicates += [{"id": result.id, **asdict(r), "verdict": result.verdict(r)} for r in result.replicates]
         columns = RunDir(Path(result.path)).steps()
         if columns:

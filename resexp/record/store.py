@@ -3,98 +3,37 @@
 | file | content |
 |---|---|
 | `config.yaml` | the resolved configuration |
-| `run.json` | what makes it again: overrides, command line, versions, git commit; written before training |
+| `run.json` | the trainings: seeds, overrides, command line, device, versions, git commit; written before each |
 | `steps.parquet` | a row per replicate and step |
 | `result.json` | status, replicates, reference: written last, to a temporary name, then renamed |
 | `events.out.*` | TensorBoard |
 """
 
 import json
-import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from resexp.config import Cell
 from resexp.kinds import InputError
-from resexp.stats.verdict import Outcome, Reference, flags, verdict
+from resexp.record.result import CellResult, Replicate
+from resexp.stats.verdict import Reference
 
-Status = Literal["done", "failed", "interrupted", "running"]
 PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard")
 RESULT, RUN, CONFIG, STEPS, LOCK = "result.json", "run.json", "config.yaml", "steps.parquet", ".lock"
 COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
-
-
-@dataclass(frozen=True)
-class Replicate:
-    """One training. Losses in nats; None where not finite, or not reached."""
-
-    seed: int
-    steps: int
-    finite: bool
-    loss_initial: float | None
-    loss_lowest: float | None
-    loss_train: float | None = None
-    accuracy_train: float | None = None
-    loss_val: float | None = None
-    accuracy_val: float | None = None
-
-    @property
-    def outcome(self) -> Outcome:
-        """What the verdict reads."""
-        return Outcome(self.finite, self.loss_initial, self.loss_train, self.accuracy_train, self.loss_lowest)
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """A cell as recorded. `path` is absolute; `error` None or a line."""
-
-    id: str
-    name: str
-    path: str
-    status: Status
-    choices: dict[str, str]
-    config: dict[str, Any]
-    replicates: list[Replicate] = field(default_factory=list)
-    reference: Reference | None = None
-    error: str | None = None
-    seconds: float | None = None
-
-    def verdict(self, replicate: Replicate) -> str | None:
-        """The verdict of one of its replicates; None before the end or without a reference."""
-        return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
-
-    def flags(self, replicate: Replicate) -> list[str]:
-        """The flags of one of its replicates."""
-        return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
-
-    def to_json(self) -> dict[str, Any]:
-        """One object of `resexp runs --json`."""
-        keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
-        return {
-            **{k: getattr(self, k) for k in ("id", "name", "path", "status", "error", "choices", "config", "seconds")},
-            "replicates": [
-                {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
-                for r in self.replicates
-            ],
-        }
-
-
-def number(value: float) -> float | None:
-    """A float for JSON: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
 
 
 def write_atomically(path: Path, write: Any) -> None:
@@ -135,14 +74,25 @@ class RunDir:
         """Held while the cell is trained; it frees itself when its process dies."""
         return FileLock(self.path / LOCK, timeout=-1)
 
-    def open(self, cell: Cell) -> None:
-        """Write what is known before training."""
+    def open(self, cell: Cell, training: Mapping[str, Any], *, keep_result: bool = False) -> None:
+        """Write what is known before a training; a result that it will not add to goes."""
         self.path.mkdir(parents=True, exist_ok=True)
+        trainings = (_read_json(self.path / RUN) or {}).get("trainings", [])
         text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
         write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
         about: dict[str, Any] = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config}
-        about |= {"overrides": [*cell.overrides], **_circumstances()}
+        about["trainings"] = [*trainings, {**training, "overrides": [*cell.overrides], **_circumstances()}]
         write_json(self.path / RUN, about)
+        if not keep_result:
+            (self.path / RESULT).unlink(missing_ok=True)
+
+    def fail(self, cell: Cell, result: CellResult) -> None:
+        """Record a failure from before the training, unless anything else is recorded or going on here."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.lock():
+            if self.result() is None:
+                self.open(cell, {})
+                self.close(result)
 
     def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:
         """Write the steps, then, last of all, the result."""
@@ -202,7 +152,8 @@ def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
         if not root.is_dir():
             raise InputError(f"{root}: no such directory")
         for file in sorted(root.rglob(RUN)):
-            hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+            parts = file.relative_to(root).parts
+            hidden = parts[0] == "showcase" or any(part.startswith(".") for part in parts)
             if not hidden and (result := RunDir(file.parent).result(root if file.parent != root else root.parent)):
                 yield result
 
@@ -212,14 +163,10 @@ def check_writable(outputs: Path) -> None:
     existing = next(p for p in (outputs, *outputs.absolute().parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing) as probe:
-            _fill(probe)
+            probe.write(bytes(1 << 16))
+            probe.flush()
     except OSError as error:
         raise InputError(f"outputs={outputs}: cannot write there ({error.strerror})") from None
-
-
-def _fill(probe: IO[bytes], size: int = 1 << 16) -> None:
-    probe.write(b"\0" * size)
-    probe.flush()
 
 
 def _circumstances() -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Reference:
     version: int = VERSION
 
     @property
+    def measured(self) -> bool:
+        """Whether ℓ_ref is known, by today's rules."""
+        return self.loss_reference is not None and self.version == VERSION
+
+    @property
     def bar(self) -> float | None:
         """The loss at or below which a replicate is trained; None where the task cannot carry verdicts."""
         if self.loss_reference is None or self.loss_constant - self.loss_reference < 0.2 * self.loss_constant:
@@ -84,7 +89,7 @@ def lowest_median(losses: NDArray[np.floating], steps: int) -> float | None:
 def verdict(outcome: Outcome, reference: Reference) -> Verdict | None:
     """The verdict; None where the reference carries none and the replicate has not diverged."""
     end, initial, zero = outcome.loss_train, outcome.loss_initial, reference.loss_constant
-    if not outcome.finite or end is None or end > max(2 * zero, zero if initial is None else initial):
+    if not outcome.finite or end is None or end > max(2 * zero, initial or 0.0):
         return "diverged"
     if reference.bar is None:
         return None

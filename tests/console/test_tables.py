@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from resexp.console import tables
-from resexp.record.store import CellResult, Replicate
+from resexp.record.result import CellResult, Replicate
 from resexp.stats.verdict import Reference
 
 TEN = Reference(math.log(10), 0.0, 0.1, 1438)

@@ -44,16 +44,18 @@ def test_a_cell_is_recorded(cell):
     assert names == {"config", "run", "result", "steps", "events"}
     about = json.loads((small.path / "run.json").read_text())
     assert about["id"] == small.id
-    assert about["versions"]["torch"]
-    assert about["command"]
+    (training,) = about["trainings"]
+    assert training["versions"]["torch"]
+    assert training["command"]
+    assert (training["seeds"], training["mode"]) == ([0, 1, 2], "vmap")
 
 
 def test_the_recorded_configuration_makes_the_same_cell_again(cell, composer, tmp_path):
     from omegaconf import OmegaConf
 
     small = cell("norm=post", "optimizer.lr=0.002")
-    RunDir(small.path).open(small)
-    overrides = json.loads((small.path / "run.json").read_text())["overrides"]
+    RunDir(small.path).open(small, {})
+    overrides = json.loads((small.path / "run.json").read_text())["trainings"][0]["overrides"]
     assert composer.cells(overrides, multirun=False) == [small]
     stored = OmegaConf.to_container(OmegaConf.load(small.path / "config.yaml"))
     assert stored == small.config
@@ -97,9 +99,10 @@ def test_an_interruption_keeps_what_was_read(cell):
     assert [r.steps for r in result.replicates] == [4, 4, 4]
     assert all(result.verdict(r) is None for r in result.replicates)
     assert RunDir(small.path).steps()["step"].max() == 3
+    events = {*small.path.glob("events.*")}
     done = train(small)
     assert done.status == "done"
-    assert len([*small.path.glob("events.*")]) == 1
+    assert not events & {*small.path.glob("events.*")}
 
 
 def test_an_interrupted_addition_leaves_what_was_done(cell):
@@ -120,6 +123,38 @@ def test_a_fault_is_a_result_and_is_tried_again(cell):
     assert result.error.startswith("RuntimeError: out of luck (test_run.py:")
     assert next(scan([small.path])).status == "failed"
     assert train(small).status == "done"
+
+
+def test_an_interrupted_measurement_of_the_bar_loses_nothing(cell):
+    small = cell("norm=pre")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Watch(lambda e: isinstance(e, Started) and e.role == "reference"))
+    (result,) = scan([small.path])
+    assert (result.status, len(result.replicates), result.reference) == ("done", 3, None)
+    watch = Watch()
+    judged = train(small, watch)
+    assert not watch.started()
+    assert judged.reference.measured
+    assert judged.replicates == result.replicates
+
+
+def test_a_failed_attempt_never_replaces_what_is_done(cell):
+    small = cell("norm=pre")
+    train(small)
+    wrong = cell("norm=pre", "seeds=5", "device=cuda:99")
+    assert wrong.path == small.path
+    assert train(wrong, isolate=True).status == "failed"
+    assert next(scan([small.path])).status == "done"
+
+
+def test_a_diverged_replicates_record_does_not_depend_on_its_pack(cell):
+    """Seeds blow up at steps of their own, and a pack goes on until its last one has."""
+    wild = ("optimizer=sgd", "optimizer.lr=1e30", "steps=40", "log_every=2")
+    alone, both = train(cell(*wild, "seeds=[1]", "outputs=a")), train(cell(*wild, "seeds=2", "outputs=b"))
+    assert alone.replicates == [r for r in both.replicates if r.seed == 1]
+    one, two = RunDir(cell(*wild, "outputs=a").path).steps(), RunDir(cell(*wild, "outputs=b").path).steps()
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, two[name][two["seed"] == 1])
 
 
 def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):

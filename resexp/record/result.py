@@ -1,0 +1,83 @@
+"""What a cell came to."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from resexp.stats.verdict import Outcome, Reference, flags, verdict
+
+Status = Literal["done", "failed", "interrupted", "running"]
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One training. Losses in nats; None where not finite, or not reached."""
+
+    seed: int
+    steps: int
+    finite: bool
+    loss_initial: float | None
+    loss_lowest: float | None
+    loss_train: float | None = None
+    accuracy_train: float | None = None
+    loss_val: float | None = None
+    accuracy_val: float | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the verdict reads."""
+        return Outcome(self.finite, self.loss_initial, self.loss_train, self.accuracy_train, self.loss_lowest)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A cell as recorded. `path` is absolute; `error` None or a line."""
+
+    id: str
+    name: str
+    path: str
+    status: Status
+    choices: dict[str, str]
+    config: dict[str, Any]
+    replicates: list[Replicate] = field(default_factory=list)
+    reference: Reference | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+    def verdict(self, replicate: Replicate) -> str | None:
+        """The verdict of one of its replicates; None before the end or without a reference."""
+        return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
+
+    def flags(self, replicate: Replicate) -> list[str]:
+        """The flags of one of its replicates."""
+        return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """The configuration in one level: dials, choices, and the options of the groups as `group.key`."""
+        groups = {g: self.config.get(g, {}) for g in self.choices}
+        dials = {k: v for k, v in self.config.items() if k not in groups}
+        return {**dials, **self.choices, **{f"{g}.{k}": v for g, values in groups.items() for k, v in values.items()}}
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of `resexp runs --json`."""
+        keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
+        return {
+            **{k: getattr(self, k) for k in ("id", "name", "path", "status", "error", "choices", "config", "seconds")},
+            "replicates": [
+                {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
+                for r in self.replicates
+            ],
+        }
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known and finite, if anything is."""
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    return math.fsum(v / len(known) for v in known) if known else None
+
+
+def number(value: float) -> float | None:
+    """A float for JSON: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
