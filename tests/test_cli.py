@@ -55,12 +55,19 @@ def test_what_needs_no_torch_imports_none(args):
         ("completion", "powershell"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2_without_torch(args, tmp_path):
-    code, lines, error, torch = _light(*args)
-    assert (code, lines, torch) == (2, [], False)
-    assert error.startswith("resexp: ")
-    assert len(error.splitlines()) == 1
+def test_bad_input_is_one_line_and_exit_2(args, tmp_path, capfd):
+    assert main(args) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("resexp: ")
+    assert len(err.splitlines()) == 1
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("args", [("train", "norm=pree"), ("train", "-m", "depth=4,0")])
+def test_bad_input_is_refused_without_torch(args):
+    code, lines, error, torch = _light(*args)
+    assert (code, lines, torch, len(error.splitlines())) == (2, [], False, 1)
 
 
 @pytest.mark.parametrize("wrong", ["batch_size=5000", "device=cuda:99"])

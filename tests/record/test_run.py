@@ -177,7 +177,7 @@ def test_another_cell_in_its_place_is_never_reused(cell):
         train(small)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "done"}', '{"unknown": 1}'])
+@pytest.mark.parametrize("content", ["{", '{"status": "done"}'])
 def test_a_damaged_result_does_not_count(cell, content):
     small = cell("norm=pre")
     train(small)
