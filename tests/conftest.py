@@ -1,6 +1,7 @@
 """What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +32,21 @@ def composer() -> Composer:
 def cell(composer: Composer) -> Callable[..., Cell]:
     """A checked cell from overrides, small unless they say otherwise."""
     return lambda *overrides: composer.cells(composer.overrides([*TINY, *overrides]), multirun=False)[0]
+
+
+@pytest.fixture(scope="session")
+def _trained_references(composer: Composer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from resexp.run import train
+
+    outputs = tmp_path_factory.mktemp("references")
+    train(composer.cells([*TINY, f"outputs={outputs}"], multirun=False)[0])
+    return outputs / ".reference"
+
+
+@pytest.fixture
+def references(_trained_references: Path, tmp_path: Path) -> Path:
+    """The shallow references of small cells, already in outputs/: tests about other things need not train them."""
+    return shutil.copytree(_trained_references, tmp_path / "outputs" / ".reference")
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from resexp.record.store import RunDir
 from resexp.run import train
 
+pytestmark = pytest.mark.usefixtures("references")
+
 BANDS = ("loss/train", "loss/validation", "accuracy/train", "accuracy/validation", "gradient/norm")
 
 

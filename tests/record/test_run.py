@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from resexp.kinds import InputError
 from resexp.record.store import RunDir, scan
 from resexp.run import Ended, Started, train
 from resexp.stats.verdict import Reference
+
+pytestmark = pytest.mark.usefixtures("references")
 
 
 class Watch:
@@ -125,7 +129,8 @@ def test_a_fault_is_a_result_and_is_tried_again(cell):
     assert train(small).status == "done"
 
 
-def test_an_interrupted_measurement_of_the_bar_loses_nothing(cell):
+def test_an_interrupted_measurement_of_the_bar_loses_nothing(cell, references):
+    shutil.rmtree(references)
     small = cell("norm=pre")
     with pytest.raises(KeyboardInterrupt):
         train(small, Watch(lambda e: isinstance(e, Started) and e.role == "reference"))
@@ -161,7 +166,7 @@ def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):
     wrong = cell("batch_size=5000")
     with pytest.raises(InputError, match="batch_size=5000"):
         train(wrong)
-    assert not (tmp_path / "outputs").exists()
+    assert os.listdir(tmp_path / "outputs") == [".reference"]
     result = train(wrong, isolate=True)
     assert (result.status, result.replicates) == ("failed", [])
     assert next(scan([wrong.path])).error == result.error
@@ -194,7 +199,8 @@ def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
     json.dumps(wild.to_json(), allow_nan=False)
 
 
-def test_the_reference_is_measured_once(cell, tmp_path):
+def test_the_reference_is_measured_once(cell, tmp_path, references):
+    shutil.rmtree(references)
     watches = [Watch(), Watch()]
     for watch, norm in zip(watches, ("pre", "post"), strict=True):
         train(cell(f"norm={norm}"), watch)
