@@ -78,6 +78,8 @@ def _refuse(message: str) -> Any:
 def _train(argv: list[str]) -> int:
     from resexp.compose import Composer
 
+    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
+        sys.path.append(here)
     args, parser = _train_args(argv)
     composer = Composer(args.config_dir, args.config_name)
     overrides = composer.overrides(args.overrides)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -158,6 +159,19 @@ def test_train_then_runs_then_again(resexp, tmp_path):
     assert "done before; fresh=true trains it again" in again.stdout
     (same,) = json.loads(resexp("runs", "--json").stdout)
     assert same == cell
+
+
+@pytest.mark.slow
+def test_a_users_own_normalizer(tmp_path):
+    """A class in the working directory and a YAML in the user's directory, by the installed command."""
+    (tmp_path / "my_norm.py").write_text("import torch\n\n\nclass MyNorm(torch.nn.RMSNorm):\n    pass\n")
+    (tmp_path / "mine" / "normalizer").mkdir(parents=True)
+    (tmp_path / "mine" / "normalizer" / "my.yaml").write_text("# Mine.\n_target_: my_norm.MyNorm\neps: 1.0e-5\n")
+    command = Path(sys.executable).with_name("resexp")
+    given = ["train", "--config-dir", "mine", "norm=pre", "normalizer=my", *TINY]
+    run = subprocess.run([command, *given], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "depth0002-width16-steps6-batch_size32-my-" in run.stdout
 
 
 @pytest.mark.slow
