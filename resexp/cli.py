@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(given)
     except InputError as error:
-        print(f"resexp: {error}", file=sys.stderr)
+        line = "".join(c if c.isprintable() else " " for c in str(error))
+        print(f"resexp: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("resexp: interrupted; the same command goes on with what is missing", file=sys.stderr)
@@ -121,7 +122,7 @@ def _train_args(argv: list[str]) -> "tuple[Namespace, ArgumentParser]":
 
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)
     for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
         if value is not None:
             raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")

@@ -88,9 +88,10 @@ class Composer:
                 return error
 
         if multirun:
-            returns = [r for batch in self.hydra.multirun(self.config_name, job, overrides) for r in batch]
+            batches = _one_line(lambda: self.hydra.multirun(self.config_name, job, overrides))
+            returns = [r for batch in batches for r in batch]
         else:
-            returns = [self.hydra.run(self.config_name, job, overrides)]
+            returns = [_one_line(lambda: self.hydra.run(self.config_name, job, overrides))]
         values: list[T | InputError] = [r.return_value for r in returns]
         for value in values:
             if isinstance(value, InputError):
@@ -134,6 +135,8 @@ class Composer:
     def _check_key(self, override: Override) -> None:
         """Refuse an unknown key, group or option."""
         key = override.key_or_group.split(".")[0]
+        if key == "hydra" and override.key_or_group == "hydra.mode":
+            raise InputError("hydra.mode: -m makes a sweep, its absence a single run")
         if override.is_hydra_override():
             return
         if key not in self.keys:

@@ -35,19 +35,19 @@ def dial(default: object, kind: Kind, text: str, *, identity: bool = True) -> An
 class Dials:
     """The options that belong to every cell, whatever its model and data."""
 
-    depth: int = dial(16, whole(1), "residual blocks")
-    width: int = dial(64, whole(1), "units of the residual stream")
+    depth: int = dial(16, whole(1, 100_000), "residual blocks")
+    width: int = dial(64, whole(1, 1_000_000), "units of the residual stream")
     activation: str = dial("relu", one_of("relu", "gelu", "tanh"), "φ of the blocks")
     seeds: int | list[int] = dial(5, SEEDS, "replicates: n for 0 … n−1, or a list", identity=False)
-    steps: int = dial(300, whole(1), "optimizer steps")
-    batch_size: int = dial(128, whole(1), "samples per step and replicate")
+    steps: int = dial(300, whole(1, 1_000_000_000), "optimizer steps")
+    batch_size: int = dial(128, whole(1, 1_000_000_000), "samples per step and replicate")
     clip: float | None = dial(None, CLIP, "largest gradient norm of a replicate; null: no clipping")
     precision: str = dial("float32", one_of("float32", "float64"), "of weights and activations")
     pack: str = dial("auto", one_of("auto", "vmap", "plain"), "how replicates run: at once (vmap) or in turn (plain)")
     device: str = dial("auto", DEVICE, "auto: cuda where there is one", identity=False)
-    threads: int | str = dial("auto", whole(1, "auto"), "CPU threads; auto: torch's choice", identity=False)
-    log_every: int = dial(10, whole(1), "steps between readings of the losses", identity=False)
-    eval_every: int = dial(50, whole(1), "steps between validations", identity=False)
+    threads: int | str = dial("auto", whole(1, 1024, "auto"), "CPU threads; auto: torch's choice", identity=False)
+    log_every: int = dial(10, whole(1, 1_000_000_000), "steps between readings of the losses", identity=False)
+    eval_every: int = dial(50, whole(1, 1_000_000_000), "steps between validations", identity=False)
     outputs: str = dial("outputs", TEXT, "where results go", identity=False)
     fresh: bool = dial(False, FLAG, "train again what is finished", identity=False)
 
@@ -153,4 +153,5 @@ def source_hash(target: str) -> str:
     roots = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
     if not roots or roots[0] is None:
         raise InputError(f"_target_={target}: no package {name} here")
-    return content_hash(Path(roots[0]), "*.py")
+    root = Path(roots[0])
+    return content_hash(root, "*.py") if root.exists() else roots[0]  # of the standard library, some have no file

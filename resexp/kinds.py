@@ -38,10 +38,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def whole(least: int, *words: str) -> Kind:
-    """An integer ≥ `least`, or one of `words`."""
-    expects = " or ".join([f"an integer ≥ {least}", *words])
-    return Kind(expects, lambda v: v in words if isinstance(v, str) else _is_whole(v) and v >= least, words)
+def whole(least: int, most: int, *words: str) -> Kind:
+    """An integer from `least` to `most`, or one of `words`."""
+    expects = " or ".join([f"an integer from {least} to {most}", *words])
+    return Kind(expects, lambda v: v in words if isinstance(v, str) else _is_whole(v) and least <= v <= most, words)
 
 
 def one_of(*words: str) -> Kind:
@@ -49,13 +49,13 @@ def one_of(*words: str) -> Kind:
     return Kind("one of " + ", ".join(words), lambda v: v in words, words)
 
 
-def _are_seeds(value: object) -> bool:
+def _are_seeds(value: Any) -> bool:
     if isinstance(value, list):
-        return bool(value) and all(_is_whole(s) and s >= 0 for s in value) and len(set(value)) == len(value)
-    return _is_whole(value) and value >= 1  # type: ignore[operator]
+        return bool(value) and all(_is_whole(s) and 0 <= s < 2**31 for s in value) and len(set(value)) == len(value)
+    return _is_whole(value) and 1 <= value <= 10_000
 
 
-SEEDS = Kind("an integer ≥ 1 or a list of different integers ≥ 0", _are_seeds)
+SEEDS = Kind("an integer from 1 to 10000 or a list of different integers from 0", _are_seeds)
 CLIP = Kind("null or a number > 0", lambda v: v is None or (_is_number(v) and v > 0))
 DEVICE = Kind(
     "auto, cpu, cuda, cuda:N or mps",

@@ -95,9 +95,12 @@ def _train(cell: Cell, watch: Watch, role: str, data: Data | None = None) -> Cel
             watch(Waiting(directory.path))
         with directory.lock():
             result = _done(cell, directory)
+            earlier = directory.steps() if result and _missing(cell, result) else None
+            if earlier is None and _missing(cell, result):
+                result = None  # what was done has lost its steps
             trained = _missing(cell, result)
             if trained:
-                result = _Job(cell, directory, result, trained, role, watch).run(data)
+                result = _Job(cell, directory, result, earlier, trained, role, watch).run(data)
             if result and _unjudged(result, role):
                 reference = measure(cell, data, lambda shallow: _train(shallow, watch, "reference", data))
                 result = replace(result, reference=reference)
@@ -136,13 +139,14 @@ class _Job:
         cell: Cell,
         directory: RunDir,
         before: CellResult | None,
+        earlier: dict[str, Any] | None,
         seeds: tuple[int, ...],
         role: str,
         watch: Watch,
     ) -> None:
         self.cell, self.directory, self.before, self.seeds = cell, directory, before, seeds
         self.role, self.watch = role, watch
-        self.curves = Curves(seeds, cell.dials.steps, directory.steps() if before else None)
+        self.curves = Curves(seeds, cell.dials.steps, earlier)
         self.started = time.monotonic()
 
     def run(self, data: Data) -> CellResult:

@@ -42,6 +42,8 @@ def test_what_needs_no_torch_imports_none(args):
     [
         ("train", "norm=pree"),
         ("train", "depth=0"),
+        ("train", "depth=\n3\x1b[31m"),
+        ("train", "depth=2", "-m", "norm=pree"),
         ("train", "-m", "depth=4,0"),
         ("train", "--nonsense"),
         ("train", "--config-dir", "nowhere"),

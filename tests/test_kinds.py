@@ -41,8 +41,8 @@ def test_an_option_may_be_what_its_default_is(value):
 
 @given(st.integers(-3, 5))
 def test_whole_has_its_bound(value):
-    assert whole(1).accepts(value) == (value >= 1)
-    assert not whole(1).accepts(float(value))
+    assert whole(1, 3).accepts(value) == (1 <= value <= 3)
+    assert not whole(1, 3).accepts(float(value))
 
 
 def test_nearest_suggests_or_lists():

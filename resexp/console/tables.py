@@ -95,10 +95,16 @@ def replicates_table(result: CellResult) -> Table:
     return table
 
 
+def _flags(result: CellResult, replicate: Replicate) -> list[str]:
+    """The flags worth showing: a stuck loss hovers about ℓ0, which is no explosion."""
+    stuck = result.verdict(replicate) == "stuck"
+    return [flag for flag in result.flags(replicate) if not (stuck and flag == "exploding")]
+
+
 def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     word = result.verdict(replicate)
     text = Text(word or "–", COLORS.get(word or "", "dim"))
-    return text.append("".join(f" ({flag})" for flag in result.flags(replicate)), "dim")
+    return text.append("".join(f" ({flag})" for flag in _flags(result, replicate)), "dim")
 
 
 def matrix(results: Sequence[CellResult]) -> Table:
@@ -126,7 +132,7 @@ def _matrix_cell(result: CellResult | None) -> Text:
         return verdicts(result)
     parts = Text("\n").join(verdicts(result).split(", "))
     parts.append(f"\n{loss_text(mean(r.loss_train for r in result.replicates))}", "dim")
-    flagged = {flag for r in result.replicates for flag in result.flags(r)}
+    flagged = {flag for r in result.replicates for flag in _flags(result, r)}
     return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 

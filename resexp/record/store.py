@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
@@ -26,7 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from resexp.config import Cell
+from resexp.config import Cell, arm_of
 from resexp.kinds import InputError
 from resexp.record.result import CellResult, Replicate
 from resexp.stats.verdict import Reference
@@ -57,11 +57,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
+    """What a JSON file holds; None where it is not one of ours: no object, cut short, or with numbers like NaN."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 class RunDir:
@@ -106,23 +111,19 @@ class RunDir:
 
     def result(self, root: Path | None = None) -> CellResult | None:
         """What is recorded here; None where this is no run directory."""
-        about = _read_json(self.path / RUN)
-        if about is None:
-            return None
         name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
-        common: dict[str, Any] = {"name": name, "path": str(self.path)}
-        stored = _read_json(self.path / RESULT)
-        try:
-            if stored is not None:
-                reference = stored.pop("reference")
-                replicates = [Replicate(**r) for r in stored.pop("replicates")]
-                return CellResult(
-                    **common, **stored, replicates=replicates, reference=Reference(**reference) if reference else None
-                )
-        except (KeyError, TypeError):
-            pass  # not what we wrote: the cell counts as interrupted
-        known = {k: about[k] for k in ("id", "choices", "config")}
-        return CellResult(**common, **known, status="running" if self.is_locked() else "interrupted")
+        place: dict[str, Any] = {"name": name, "path": str(self.path)}
+        stored, about = _read_json(self.path / RESULT), _read_json(self.path / RUN)
+        for make, content in ((_stored, stored), (_known, about)):
+            try:
+                result = make(content or {}, place)
+                json.dumps(result.to_json(), allow_nan=False)
+                arm_of(result.choices)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue  # not what we wrote: it does not count
+            unfinished = result.status == "running" and not self.is_locked()
+            return replace(result, status="interrupted") if unfinished else result
+        return None
 
     def is_locked(self) -> bool:
         """Whether a living process trains this cell."""
@@ -136,14 +137,28 @@ class RunDir:
         except OSError:
             return False
 
-    def steps(self) -> dict[str, Any]:
-        """The columns of the step file, as numpy arrays; empty where there is none."""
+    def steps(self) -> dict[str, Any] | None:
+        """The columns of the step file, as numpy arrays; None where it is missing or damaged."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if not (self.path / STEPS).exists():
-            return {}
-        table = pq.read_table(self.path / STEPS)
-        return {name: table[name].to_numpy() for name in table.column_names}
+        try:
+            table = pq.read_table(self.path / STEPS)
+        except (OSError, pa.ArrowException):
+            return None
+        return {name: table[name].to_numpy() for name in COLUMNS} if {*COLUMNS} <= {*table.column_names} else None
+
+
+def _stored(stored: dict[str, Any], place: dict[str, Any]) -> CellResult:
+    reference = Reference(**stored["reference"]) if stored["reference"] else None
+    replicates = [Replicate(**r) for r in stored["replicates"]]
+    if stored["status"] not in ("done", "failed", "interrupted"):
+        raise ValueError(stored["status"])
+    return CellResult(**{**stored, **place, "replicates": replicates, "reference": reference})
+
+
+def _known(about: dict[str, Any], place: dict[str, Any]) -> CellResult:
+    return CellResult(**place, status="running", **{k: about[k] for k in ("id", "choices", "config")})
 
 
 def scan(paths: Iterable[Path]) -> Iterator[CellResult]:

@@ -182,6 +182,29 @@ def test_another_cell_in_its_place_is_never_reused(cell):
         train(small)
 
 
+def test_added_seeds_without_readable_steps_train_all(cell):
+    small = cell("norm=pre", "seeds=3")
+    for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage")):
+        train(cell("norm=pre", "seeds=2", "fresh=true"))
+        damage(small.path / "steps.parquet")
+        assert len(resexp.load("outputs").replicates) == 2
+        train(small)
+        assert {*RunDir(small.path).steps()["seed"]} == {0, 1, 2}
+        shutil.rmtree(small.path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[" * 100_000, '{"id": NaN}', "\x00"])
+def test_one_damaged_cell_hides_no_other(cell, content):
+    bad, good = cell("norm=pre"), cell("norm=post", "seeds=1")
+    for small in (bad, good):
+        train(small)
+    for name in ("run.json", "result.json"):
+        (bad.path / name).write_text(content)
+    assert [r.id for r in scan([bad.path.parents[2]])] == [good.id]
+    assert len(resexp.load().cells) == 1
+    assert train(bad).status == "done"
+
+
 @pytest.mark.parametrize("content", ["{", '{"status": "done"}'])
 def test_a_damaged_result_does_not_count(cell, content):
     small = cell("norm=pre")
