@@ -1,11 +1,14 @@
 """The only place where configuration becomes objects."""
 
+import contextlib
+import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from hydra._internal.utils import _locate
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
@@ -31,8 +34,19 @@ class Built:
 
 
 def factory(options: Mapping[str, Any]) -> Any:
-    """What `_target_` names, as a function of its positional arguments, with the other options filled in."""
-    return instantiate({**options, "_partial_": True, "_convert_": "all"})
+    """What `_target_` names, as a function of its positional arguments, with the other options filled in.
+
+    Raises InputError where there is no such class or it takes no such option.
+    """
+    target = options["_target_"]
+    try:
+        signature = inspect.signature(_locate(target))
+        signature.bind_partial(**{k: v for k, v in options.items() if k != "_target_"})
+        return instantiate({**options, "_partial_": True, "_convert_": "all"})
+    except SystemExit:
+        raise InputError(f"_target_={target}: its module exits when it is imported") from None
+    except (ImportError, HydraException, TypeError) as error:
+        raise InputError(f"_target_={target}: {' '.join(str(error).split())}") from error
 
 
 def device_of(name: str) -> torch.device:
@@ -46,7 +60,7 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-@contextmanager
+@contextlib.contextmanager
 def threads(wanted: int | str) -> Iterator[None]:
     """Torch computes with that many CPU threads; "auto": as many as it does anyway."""
     before = torch.get_num_threads()
@@ -66,6 +80,14 @@ def flops(built: Built) -> int | None:
     except Exception:  # a module that does not run without values
         return None
     return int(counter.get_total_flops()) * len(built.pack)
+
+
+def check_available(cell: Cell) -> None:
+    """Raise InputError where this machine lacks the device or one of the classes."""
+    device_of(cell.dials.device)
+    for options in cell.options.values():
+        if "_target_" in options:
+            factory(options)
 
 
 def load_data(cell: Cell) -> Data:

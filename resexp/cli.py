@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ TRAIN_FLAGS = ("--cfg", "--config-dir", "--config-name", "--help", "--hydra-help
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Returns 0 done, 1 some cell failed, 2 bad input, 130 interrupted."""
     given = [*(sys.argv[1:] if argv is None else argv)]
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character gets a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return _dispatch(given)
     except InputError as error:
@@ -42,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("resexp: interrupted; the same command goes on with what is missing", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     except OSError as error:
         print(f"resexp: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return 1
@@ -60,8 +67,11 @@ def _dispatch(argv: list[str]) -> int:
     if verb in ("-sc", "--shell-completion"):  # what the shell functions that Hydra writes call
         return _complete(rest)
     if verb not in VERBS:
-        raise InputError(f"no such command: {verb}{nearest(verb, VERBS)}")
-    return VERBS[verb](rest)
+        hint = f"; did you mean train {verb}?" if "=" in verb else nearest(verb, VERBS)
+        raise InputError(f"no such command: {verb}{hint}")
+    code = VERBS[verb](rest)
+    sys.stdout.flush()  # here a closed pipe or a full disk is still an error of ours
+    return code
 
 
 def _parser(verb: str, about: str) -> "ArgumentParser":
@@ -108,7 +118,7 @@ def _close(results: "list[CellResult]", outputs: str, multirun: bool) -> int:
     from resexp.console import tables
 
     failed = [result for result in results if result.status != "done"]
-    for result in failed if multirun else []:
+    for result in failed:
         print(f"failed: {result.name}: {result.error}", file=sys.stderr)
     where = "" if outputs == "outputs" else f" {outputs}"
     print(f"next      {tables.command()} tensorboard{where}")
@@ -126,8 +136,9 @@ def _train_args(argv: list[str]) -> "tuple[Namespace, ArgumentParser]":
     for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
         if value is not None:
             raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
-    if args.resolve and not args.cfg:
-        raise InputError("--resolve goes with --cfg")
+    for flag, value in (("--resolve", args.resolve), ("--package", args.package)):
+        if value and not args.cfg:
+            raise InputError(f"{flag} goes with --cfg")
     return args, parser
 
 

@@ -81,10 +81,10 @@ class Composer:
     def run(self, overrides: list[str], task: Callable[[Cell], T], *, multirun: bool) -> list[T]:
         """Hand over to Hydra, which calls `task` for each cell through the chosen launcher; what the tasks returned."""
 
-        def job(config: DictConfig) -> T | InputError:
+        def job(config: DictConfig) -> T | InputError | OSError:
             try:
                 return task(self._check(config, HydraConfig.get()))
-            except InputError as error:  # raised here, Hydra would print more than a line
+            except (InputError, OSError) as error:  # raised here, Hydra would print more than a line
                 return error
 
         if multirun:
@@ -92,14 +92,17 @@ class Composer:
             returns = [r for batch in batches for r in batch]
         else:
             returns = [_one_line(lambda: self.hydra.run(self.config_name, job, overrides))]
-        values: list[T | InputError] = [r.return_value for r in returns]
+        values: list[T | InputError | OSError] = [r.return_value for r in returns]
         for value in values:
-            if isinstance(value, InputError):
+            if isinstance(value, InputError | OSError):
                 raise value
-        return [value for value in values if not isinstance(value, InputError)]
+        return [value for value in values if not isinstance(value, InputError | OSError)]
 
     def _load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
-        return _one_line(lambda: self.loader.load_configuration(self.config_name, overrides, mode))
+        try:
+            return _one_line(lambda: self.loader.load_configuration(self.config_name, overrides, mode))
+        except OSError as error:  # what a file of options that cannot be read, or holds no mapping, makes of Hydra
+            raise InputError(str(error)) from error
 
     def _parse(self, overrides: list[str]) -> list[Override]:
         return _one_line(lambda: OverridesParser.create(config_loader=self.loader).parse_overrides(overrides))
@@ -137,16 +140,15 @@ class Composer:
         key = override.key_or_group.split(".")[0]
         if key == "hydra" and override.key_or_group == "hydra.mode":
             raise InputError("hydra.mode: -m makes a sweep, its absence a single run")
-        if override.is_hydra_override():
-            return
-        if key not in self.keys:
+        if key not in self.keys and not override.is_hydra_override():
             raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
-        if override.key_or_group in self.groups and not override.is_delete():
-            options = self.loader.get_group_options(key, ObjectType.CONFIG)
+        group = override.key_or_group
+        if (group in self.groups or group.startswith("hydra/")) and not override.is_delete():
+            options = self.loader.get_group_options(group, ObjectType.CONFIG)
             many = override.is_sweep_override() and override.is_discrete_sweep()
             for value in override.sweep_string_iterator() if many else [override.get_value_element_as_str()]:
                 if value not in options:
-                    raise InputError(f"{key}={value}: no such {key}{nearest(value, options)}")
+                    raise InputError(f"{group}={value}: no such {group}{nearest(value, options)}")
 
     def _check_options(self, options: list[Override], overrides: list[str]) -> None:
         """Name the first of `options` that the chosen groups do not have."""
@@ -199,6 +201,8 @@ class Composer:
             if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
                 yield choices[group]
             shipped = self._shipped(group, choices[group])
+            if group in self.default_choices and "_target_" not in shipped:
+                raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
             for key in shipped.keys() - values.keys():
                 raise InputError(f"{group}.{key}: needs a value")
             for key, value in values.items():
@@ -209,9 +213,10 @@ class Composer:
                     yield f"{key}{value}"
 
 
-def _container(config: Any) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else dict(config)
-    assert isinstance(plain, dict)
+def _container(config: object) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    if not isinstance(plain, dict):
+        raise InputError(f"an option's YAML holds keys and values, not {plain}")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -221,7 +226,8 @@ def _one_line(load: Callable[[], T]) -> T:
         return load()
     except OverrideParseException as error:
         raise InputError(f"{error.override}: not of the form KEY=VALUE ({str(error).splitlines()[0]})") from error
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, UnicodeDecodeError, YAMLError) as error:
         reason = error.__cause__ or error
-        lines = [line.strip() for line in str(reason).splitlines() if line.strip() and not set(line) <= set(" ^")]
-        raise InputError("; ".join(lines[:2]) or type(reason).__name__) from error
+        lines = [line.strip() for line in str(reason).splitlines() if not set(line) <= set(" ^")]
+        whole = [line for line in lines if not line.endswith(":")]  # others announce a list
+        raise InputError("; ".join(whole[:2]) or type(reason).__name__) from error

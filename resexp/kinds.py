@@ -69,10 +69,14 @@ FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 POSITIVE = Kind("a number > 0", lambda v: _is_number(v) and v > 0)
 AT_LEAST_0 = Kind("a number ≥ 0", lambda v: _is_number(v) and v >= 0)
 BELOW_1 = Kind("a number in [0, 1)", lambda v: _is_number(v) and 0 <= v < 1)
+TARGET = Kind(
+    "the dotted name of a class", lambda v: isinstance(v, str) and re.fullmatch(r"\w+(\.\w+)+", v) is not None
+)
 UNIT = Kind("a number in [0, 1]", lambda v: _is_number(v) and 0 <= v <= 1)
 BETAS = Kind("two numbers in [0, 1)", lambda v: isinstance(v, list) and len(v) == 2 and all(map(BELOW_1.accepts, v)))
 
 RANGES = {
+    "_target_": TARGET,
     "lr": POSITIVE,
     "eps": POSITIVE,
     "weight_decay": AT_LEAST_0,

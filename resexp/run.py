@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from resexp.build import Built, build, device_of, flops, load_data, threads
+from resexp.build import Built, build, check_available, flops, load_data, threads
 from resexp.config import Cell
 from resexp.data.dataset import Data
 from resexp.engine.fit import End, Event, fit
@@ -88,8 +88,8 @@ def _train(cell: Cell, watch: Watch, role: str, data: Data | None = None) -> Cel
     result = _done(cell, directory)
     trained: tuple[int, ...] = ()
     if result is None or _missing(cell, result) or _unjudged(result, role):
+        check_available(cell)
         data = data or load_data(cell)
-        device_of(cell.dials.device)
         directory.path.mkdir(parents=True, exist_ok=True)
         if directory.is_locked():
             watch(Waiting(directory.path))

@@ -52,6 +52,9 @@ def test_what_needs_no_torch_imports_none(args):
         ("train", "dataset=mnist", "dataset.path=/nowhere"),
         ("train", "hydra/launcher=nonsense"),
         ("trian",),
+        ("depth=48",),
+        ("train", "--package", "norm"),
+        ("train", "--config-name", "nonsense"),
         ("runs", "nowhere"),
         ("runs", "--jsn"),
         ("tensorboard", "nowhere"),
@@ -80,6 +83,41 @@ def test_bad_input_that_only_the_data_or_the_machine_show(wrong, tmp_path, capfd
     assert out == ""
     assert re.fullmatch(rf"resexp: {wrong}: .*\n", err)
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"- 1",
+        b"5",
+        b"eps: [",
+        b"# \xff\xfe",
+        b"eps: 1.0",
+        b"_target_: 5",
+        b"_target_: torch.nn.Nope",
+        b"_target_: torch.nn",
+        b"_target_: leaves.Norm",
+        b"_target_: torch.nn.RMSNorm\nepsilon: 1.0",
+    ],
+)
+def test_an_odd_yaml_of_the_users_is_one_line_and_exit_2(text, tmp_path, capfd):
+    (tmp_path / "leaves.py").write_text("import sys\n\nsys.exit(3)\n")
+    (tmp_path / "mine" / "normalizer").mkdir(parents=True)
+    (tmp_path / "mine" / "normalizer" / "odd.yaml").write_bytes(text)
+    assert main(["train", "--config-dir", "mine", "normalizer=odd", "norm=pre", *TINY]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch("resexp: .*\n", err)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_what_the_output_cannot_take_is_no_traceback(resexp):
+    run = resexp("--help", PYTHONIOENCODING="ascii")
+    assert (run.returncode, run.stderr) == (0, "")
+    for command, code in (("--help | head -1 > /dev/null", 0), ("--help > /dev/full", 1)):
+        shell = f"{sys.executable} -m resexp {command}"
+        run = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+        assert (run.returncode, "Traceback" in run.stderr) == (code, False)
 
 
 def test_the_configuration_can_be_shown():

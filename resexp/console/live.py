@@ -30,6 +30,7 @@ class View:
         self.status = Text()
         self.losses: list[float] = []
         self.accuracy = ""
+        self.explained = False
         self.live = Live(Group(self.progress, self.status), console=self.console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> "View":
@@ -66,7 +67,8 @@ class View:
         self.spoken = self.cells == 1 and not reference
         label = "reference" if reference else f"cell {self.count + 1}/{self.cells}" if self.cells > 1 else "training"
         self.progress.reset(self.task, total=dials.steps, description=label, visible=True, rate="")
-        if reference:
+        if reference and not self.explained:
+            self.explained = True
             self._say(
                 f"measuring the shallow reference (depth {dials.depth}, {event.cell.arm}) that sets the bar, once",
                 "dim",
@@ -110,10 +112,10 @@ class View:
         if self.cells > 1:
             line = Text(f"[{self.count}/{self.cells}] {result.name}  ").append_text(tables.summary(result))
             self.console.print(line.append(note, "dim"), soft_wrap=True)
+            if result.error:
+                self._say(result.error, "red")
         else:
             self._report(event, note)
-        if result.error:
-            self._say(result.error, "red")
 
     def _report(self, event: Ended, note: str) -> None:
         result = event.result

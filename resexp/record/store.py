@@ -166,10 +166,10 @@ def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
     for root in paths:
         if not root.is_dir():
             raise InputError(f"{root}: no such directory")
-        for file in sorted(root.rglob(RUN)):
-            parts = file.relative_to(root).parts
-            hidden = parts[0] == "showcase" or any(part.startswith(".") for part in parts)
-            if not hidden and (result := RunDir(file.parent).result(root if file.parent != root else root.parent)):
+        for place in sorted({file.parent for name in (RUN, RESULT) for file in root.rglob(name)}):
+            parts = place.relative_to(root).parts
+            hidden = parts[:1] == ("showcase",) or any(part.startswith(".") for part in parts)
+            if not hidden and (result := RunDir(place).result(root if place != root else root.parent)):
                 yield result
 
 

@@ -214,6 +214,13 @@ def test_a_damaged_result_does_not_count(cell, content):
     assert train(small).status == "done"
 
 
+def test_a_result_alone_is_enough(cell):
+    small = cell("norm=pre")
+    result = train(small)
+    (small.path / "run.json").unlink()
+    assert [*scan([small.path.parents[2]])] == [result]
+
+
 def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
     wild = train(cell("optimizer=sgd", "optimizer.lr=1e30", "steps=6", "eval_every=1"))
     assert wild.status == "done"
