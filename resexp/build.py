@@ -3,34 +3,21 @@
 import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from hydra._internal.utils import _locate
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config import Cell
 from resexp.data.dataset import Data, prepare
-from resexp.engine.fit import Plan
-from resexp.engine.optim import Schedule, optimizer_for
+from resexp.engine.fit import Plan, Training
+from resexp.engine.optim import optimizer_for
 from resexp.engine.pack import Pack
 from resexp.kinds import InputError
 from resexp.nn.block import ACTIVATIONS, Recipe
-
-
-@dataclass(frozen=True)
-class Built:
-    """All that a training needs."""
-
-    pack: Pack
-    data: Data
-    optimizer: Optimizer
-    schedule: Schedule
-    plan: Plan
 
 
 def factory(options: Mapping[str, Any]) -> Any:
@@ -71,15 +58,15 @@ def threads(wanted: int | str) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def flops(built: Built) -> int | None:
+def flops(training: Training) -> int | None:
     """Floating-point operations of a step of the whole pack; None where they cannot be counted."""
-    x = torch.empty(built.plan.batch_size, *built.data.shape, device="meta", dtype=built.pack.weights_RP.dtype)
+    x = torch.empty(training.plan.batch_size, *training.data.shape, device="meta", dtype=training.pack.weights_RP.dtype)
     try:
         with FlopCounterMode(display=False) as counter:
-            built.pack.network(x).sum().backward()
+            training.pack.network(x).sum().backward()
     except Exception:  # a module that does not run without values
         return None
-    return int(counter.get_total_flops()) * len(built.pack)
+    return int(counter.get_total_flops()) * len(training.pack)
 
 
 def check_available(cell: Cell) -> None:
@@ -111,7 +98,7 @@ def recipe(cell: Cell) -> Recipe:
     )
 
 
-def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Built:
+def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
     """The cell's replicates with these seeds, ready to train."""
     dials, options = cell.dials, cell.options
     device, dtype = device_of(dials.device), getattr(torch, dials.precision)
@@ -125,10 +112,11 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Built:
         dtype=dtype,
         vmapped=dials.pack != "plain",
     )
-    return Built(
+    return Training(
         pack=pack,
         data=data.to(device),
         optimizer=optimizer_for(pack, factory(options["optimizer"])),
         schedule=factory(options["schedule"])(),
         plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
+        seeds=seeds,
     )

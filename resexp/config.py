@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from resexp.kinds import CLIP, DEVICE, FLAG, SEEDS, TEXT, InputError, Kind, one_of, whole
+from resexp.kinds import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, InputError, Kind, one_of, whole
 
 SCHEMA = 1
 """Version of what a cell's identity hashes; a change of meaning raises it, so that old results are never reused."""
@@ -48,6 +48,13 @@ class Dials:
     threads: int | str = dial("auto", whole(1, 1024, "auto"), "CPU threads; auto: torch's choice", identity=False)
     log_every: int = dial(10, whole(1, 1_000_000_000), "steps between readings of the losses", identity=False)
     eval_every: int = dial(50, whole(1, 1_000_000_000), "steps between validations", identity=False)
+    checkpoint_every: float = dial(30.0, AT_LEAST_0, "seconds between checkpoints", identity=False)
+    keep_checkpoints: str = dial(
+        "auto",
+        one_of("auto", "none", "weights", "all"),
+        "what stays at the end: the final weights, unless they are large (auto), none, weights, or all",
+        identity=False,
+    )
     outputs: str = dial("outputs", TEXT, "where results go", identity=False)
     fresh: bool = dial(False, FLAG, "train again what is finished", identity=False)
 

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from resexp.console import tables
-from resexp.engine.fit import End, Event, Steps, Validation
-from resexp.run import Ended, Started, Waiting
+from resexp.engine.events import End, Event, Steps, Validation
+from resexp.watch import Ended, Noted, Started, Waiting
 
 
 class View:
@@ -43,13 +43,15 @@ class View:
     ) -> None:
         self.live.stop()
 
-    def __call__(self, event: Started | Waiting | Ended | Event) -> None:
+    def __call__(self, event: Started | Waiting | Noted | Ended | Event) -> None:
         """Show an event."""
         match event:
             case Started():
                 self._start(event)
             case Waiting():
                 self.console.print(f"waiting: another process trains {tables.shown_path(event.path)}", soft_wrap=True)
+            case Noted():
+                self._say(event.text, "yellow")
             case Steps():
                 self._steps(event)
             case Validation() | End():

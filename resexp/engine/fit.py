@@ -1,23 +1,21 @@
 """The only training loop. It yields events and knows nobody who listens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
 
 from resexp.data.dataset import Batches, Data, Split
+from resexp.engine.events import Array, End, Event, State, Steps, Validation
 from resexp.engine.optim import Schedule
 from resexp.engine.pack import Pack
 from resexp.seeding import key
 
-# Shapes: S steps, R replicates. A value at step t is of the weights after t updates.
-
 SUBSET = 2048
 """Samples on which the loss ℓ_T at the end is taken, and validation on the way; the validation at the end takes all."""
-
-Array = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -32,37 +30,29 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """The minibatches since the last reading: steps [first, first + S)."""
+class Training:
+    """All that a training needs."""
 
-    first: int
-    loss_SR: Array
-    accuracy_SR: Array
-    grad_norm_SR: Array
-    lr_S: Array
+    pack: Pack
+    data: Data
+    optimizer: Optimizer
+    schedule: Schedule
+    plan: Plan
+    seeds: tuple[int, ...]
 
+    def state(self, step: int, finite_R: torch.Tensor) -> State:
+        """What `restore` needs to go on behind `step`."""
+        optimizer = self.optimizer.state_dict()["state"]
+        return State(step, {"weights": self.pack.weights_RP.detach(), "finite": finite_R, "optimizer": optimizer})
 
-@dataclass(frozen=True)
-class Validation:
-    """Loss and accuracy on (up to SUBSET samples of) the validation split."""
-
-    step: int
-    loss_R: Array
-    accuracy_R: Array
-
-
-@dataclass(frozen=True)
-class End:
-    """The trained replicates: ℓ_T and accuracy on the fixed train subset, and on the whole validation split."""
-
-    step: int
-    loss_train_R: Array
-    accuracy_train_R: Array
-    loss_val_R: Array
-    accuracy_val_R: Array
-
-
-Event = Steps | Validation | End
+    def restore(self, tensors: Mapping[str, Any]) -> torch.Tensor:
+        """Take over the tensors of a state; which replicates are finite, (R,)."""
+        with torch.no_grad():
+            self.pack.weights_RP.copy_(tensors["weights"])
+        groups = self.optimizer.state_dict()["param_groups"]  # as built: a stored lr would be one of the schedule
+        self.optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
+        finite: torch.Tensor = tensors["finite"].to(self.pack.device)
+        return finite
 
 
 def subset(split: Split, most: int = SUBSET) -> Split:
@@ -73,21 +63,24 @@ def subset(split: Split, most: int = SUBSET) -> Split:
     return split.take(order[:most].to(split.y.device))
 
 
-def fit(
-    pack: Pack, data: Data, optimizer: Optimizer, schedule: Schedule, plan: Plan, seeds: tuple[int, ...]
-) -> Iterator[Event]:
-    """Train `pack`; it stops early only when every replicate has become non-finite."""
-    batches = Batches(len(data.train), plan.batch_size, seeds, pack.device)
+def fit(training: Training, start: State | None = None, due: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Train from `start`; yields its state after every step at which `due`.
+
+    It stops early only when every replicate has become non-finite.
+    """
+    pack, data, optimizer, plan = training.pack, training.data, training.optimizer, training.plan
+    batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
     look = subset(data.validation)
     rates = [group["lr"] for group in optimizer.param_groups]
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
-    finite = torch.ones(len(pack), dtype=torch.bool, device=pack.device)
-    step = 0
+    finite, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0
+    if start is not None:
+        finite, step = training.restore(start.tensors), start.step
     while step < plan.steps:
         if step % plan.eval_every == 0:
             yield Validation(step, *map(_read, pack.evaluate(data, look)))
-        factors.append(schedule(step, plan.steps))
+        factors.append(training.schedule(step, plan.steps))
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factors[-1]
         index = batches(step)
@@ -97,12 +90,15 @@ def fit(
         log[:, len(factors) - 1] = torch.stack((loss_R, accuracy_R, norm_R))
         finite &= loss_R.isfinite() & norm_R.isfinite()
         step += 1
-        if len(factors) == plan.log_every or step == plan.steps:
+        saving = due()
+        if len(factors) == plan.log_every or step == plan.steps or saving:
             loss, accuracy, norm = _read(log[:, : len(factors)])
             yield Steps(step - len(factors), loss, accuracy, norm, rates[0] * np.array(factors))
             factors.clear()
             if not finite.any():
                 break
+        if saving:
+            yield training.state(step, finite)
     yield End(step, *map(_read, (*pack.evaluate(data, subset(data.train)), *pack.evaluate(data, data.validation))))
 
 

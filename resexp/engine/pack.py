@@ -97,6 +97,12 @@ class Pack:
         """The number of parameters of one replicate."""
         return sum(shape.numel() for shape in self.shapes.values())
 
+    def state(self, row: int) -> dict[str, Tensor]:
+        """Parameters and buffers of one replicate, as `state_dict` names them."""
+        lane = next(lane for lane in self.lanes if lane.rows in (slice(None), row))
+        buffers = {name: b[row] if isinstance(lane.rows, slice) else b for name, b in lane.buffers.items()}
+        return {**{name: view.detach() for name, view in self._views(self.weights_RP, row).items()}, **buffers}
+
     def __len__(self) -> int:
         return len(self.weights_RP)
 

@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from resexp.config import Cell
-from resexp.engine.fit import End, Event, Steps, Validation
+from resexp.engine.events import End, Event, Steps, Validation
 from resexp.record.curves import Curves
 from resexp.record.result import CellResult, mean
 
@@ -26,7 +26,7 @@ FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
 
 
 class Board:
-    """Writes the event file of a cell.
+    """Writes the event file of a cell, from the beginning: what the curves know already, then what is added.
 
     When it closes, it takes the place of those from before; after an error these stay instead, if `keep_old`.
     """
@@ -40,6 +40,9 @@ class Board:
         tabs = dict.fromkeys(tag.split("/")[0].capitalize() for tag in TAGS.values())
         layout = {tab: {tag: m for tag, m in margins.items() if tag.startswith(tab.lower())} for tab in tabs}
         self.writer.add_custom_scalars(layout)
+        self._losses(0)
+        for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
+            self._bands(("loss_val", "accuracy_val"), int(step))
 
     def __enter__(self) -> "Board":
         self.hook, threading.excepthook = threading.excepthook, self._in_thread
@@ -67,13 +70,17 @@ class Board:
         """Log what an event, already in the curves, brought."""
         match event:
             case Steps():
-                for step in range(event.first, self.curves.length):
-                    if step % self.cell.dials.log_every == 0 or step == self.cell.dials.steps - 1:
-                        self._bands(("loss", "accuracy", "grad_norm"), step)
-                        self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
+                self._losses(event.first)
                 self.writer.flush()
             case Validation() | End():
                 self._bands(("loss_val", "accuracy_val"), event.step)
+
+    def _losses(self, first: int) -> None:
+        """Log the minibatches from step `first` to the last that is known."""
+        for step in range(first, self.curves.length):
+            if step % self.cell.dials.log_every == 0 or step == self.cell.dials.steps - 1:
+                self._bands(("loss", "accuracy", "grad_norm"), step)
+                self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
 
     def _bands(self, names: tuple[str, ...], step: int) -> None:
         """Mean, min and max over the finite replicates, and how many these are."""

@@ -1,11 +1,12 @@
 """The curves of a cell's replicates, filled as training goes on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.engine.fit import End, Event, Steps, Validation
+from resexp.engine.events import End, Event, Steps, Validation
 from resexp.record.result import Replicate, number
 from resexp.record.store import COLUMNS
 from resexp.stats.verdict import lowest_median
@@ -34,6 +35,16 @@ class Curves:
         self.length = 0
         """Steps read so far."""
 
+    def snapshot(self) -> dict[str, Table]:
+        """What is known of the replicates trained now."""
+        return {name: table[self.new, : self.length + 1] for name, table in self.metrics.items()}
+
+    def restore(self, snapshot: Mapping[str, Table]) -> None:
+        """Go on from a snapshot."""
+        self.length = snapshot["lr"].shape[1] - 1
+        for name, table in snapshot.items():
+            self.metrics[name][self.new, : self.length + 1] = table
+
     def add(self, event: Event) -> None:
         """Take over what an event tells."""
         match event:
@@ -52,14 +63,16 @@ class Curves:
                 self.metrics["accuracy_val"][self.new, event.step] = event.accuracy_val_R
 
     def columns(self) -> dict[str, Any]:
-        """The step file: a row per replicate and step that has any value."""
+        """The step file: by seed, a row per step that has any value."""
         tables = np.stack([self.metrics[name] for name in METRICS])
         known = ~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"])
         for row in range(
             len(self.seeds)
         ):  # what follows a non-finite step depends on how long the rest of the pack went on
             known[row, self._finite_steps(row) + 1 :] &= self._is_finite(row)
-        r, t = np.nonzero(known)
+        order = np.argsort(self.seeds)
+        r, t = np.nonzero(known[order])
+        r = order[r]
         return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
 
     def replicates(self, end: End | None) -> list[Replicate]:

@@ -32,7 +32,7 @@ class Replicate:
 
 @dataclass(frozen=True)
 class CellResult:
-    """A cell as recorded. `path` is absolute; `error` None or a line."""
+    """A cell as recorded. `path` is absolute; `error` None or a line; `notes` lines on what went unusually."""
 
     id: str
     name: str
@@ -44,6 +44,7 @@ class CellResult:
     reference: Reference | None = None
     error: str | None = None
     seconds: float | None = None
+    notes: list[str] = field(default_factory=list)
 
     def verdict(self, replicate: Replicate) -> str | None:
         """The verdict of one of its replicates; None before the end or without a reference."""
@@ -62,9 +63,11 @@ class CellResult:
 
     def to_json(self) -> dict[str, Any]:
         """One object of `resexp runs --json`."""
+        common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
+        common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
         return {
-            **{k: getattr(self, k) for k in ("id", "name", "path", "status", "error", "choices", "config", "seconds")},
+            **{k: getattr(self, k) for k in common},
             "replicates": [
                 {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
                 for r in self.replicates

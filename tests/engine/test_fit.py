@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from resexp.build import build, load_data
 from resexp.data.dataset import Batches
-from resexp.engine.fit import End, Steps, Validation, fit
+from resexp.engine.events import End, Steps, Validation
+from resexp.engine.fit import fit
 from resexp.engine.optim import Constant, Cosine
 
 
 def _events(cell):
     built = build(cell, cell.dials.seed_list, load_data(cell))
-    return [*fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, cell.dials.seed_list)]
+    return [*fit(built)]
 
 
 @pytest.mark.parametrize(("steps", "log_every", "eval_every"), [(7, 3, 2), (6, 2, 50), (1, 10, 1), (5, 1, 5)])

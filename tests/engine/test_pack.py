@@ -1,5 +1,6 @@
 """The numbers of a replicate do not depend on its pack."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from resexp.build import build, factory, load_data, recipe, threads
-from resexp.engine.fit import End, Steps, fit
+from resexp.engine.events import End, Steps
+from resexp.engine.fit import fit
 from resexp.nn.init import He, initialise
 
 
@@ -21,7 +23,7 @@ def run(cell, seeds, *, poison=None):
         built.pack.weights_RP[seeds.index(poison)] = float("inf")
     losses, norms, end = [], [], None
     with threads(cell.dials.threads):
-        for event in fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, seeds):
+        for event in fit(built):
             if isinstance(event, Steps):
                 losses.append(event.loss_SR)
                 norms.append(event.grad_norm_SR)
@@ -97,11 +99,7 @@ def test_a_pack_is_plain_pytorch(cell):
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
-    mine = [
-        e.loss_SR[:, 0]
-        for e in fit(built.pack, data, built.optimizer, built.schedule, built.plan, (3,))
-        if isinstance(e, Steps)
-    ]
+    mine = [e.loss_SR[:, 0] for e in fit(dataclasses.replace(built, data=data)) if isinstance(e, Steps)]
     np.testing.assert_allclose(np.concatenate(mine), losses, rtol=1e-10)
 
 
@@ -117,7 +115,7 @@ def test_a_wholly_non_finite_pack_stops_early(cell):
     small = cell("steps=100", "log_every=5")
     built = build(small, (0,), load_data(small))
     built.pack.weights_RP.fill_(float("nan"))
-    events = [*fit(built.pack, built.data, built.optimizer, built.schedule, built.plan, (0,))]
+    events = [*fit(built)]
     assert events[-1].step == 5
 
 

@@ -64,7 +64,7 @@ def test_configuration_hparams_and_layout_lie_in_the_one_run(cell):
     assert start.hparams["depth"].number_value == 2
     final = events.Scalars("final/loss_val")[0].value
     assert final == pytest.approx(np.mean([r.loss_val for r in result.replicates]))
-    assert len([p for p in small.path.rglob("*") if p.is_dir()]) == 0
+    assert [p for p in small.path.rglob("events.*") if p.parent != small.path] == []
 
 
 def test_added_seeds_leave_no_doubled_points(cell):

@@ -12,8 +12,9 @@ import pytest
 import resexp
 from resexp.kinds import InputError
 from resexp.record.store import RunDir, scan
-from resexp.run import Ended, Started, train
+from resexp.run import train
 from resexp.stats.verdict import Reference
+from resexp.watch import Ended, Started
 
 pytestmark = pytest.mark.usefixtures("references")
 
@@ -45,7 +46,7 @@ def test_a_cell_is_recorded(cell):
     assert [r.seed for r in result.replicates] == [0, 1, 2]
     assert all(r.steps == 6 and r.finite for r in result.replicates)
     names = {p.name.split(".")[0] for p in small.path.iterdir() if not p.name.startswith(".")}
-    assert names == {"config", "run", "result", "steps", "events"}
+    assert names == {"config", "run", "result", "steps", "events", "weights"}
     about = json.loads((small.path / "run.json").read_text())
     assert about["id"] == small.id
     (training,) = about["trainings"]

@@ -1,0 +1,182 @@
+"""The training of some seeds of a cell, under its lock: from a checkpoint if there is one, recorded whatever comes."""
+
+import contextlib
+import time
+import traceback
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resexp.build import build, flops, threads
+from resexp.config import Cell
+from resexp.data.dataset import Data
+from resexp.engine.events import End, State
+from resexp.engine.fit import Training, fit
+from resexp.record.board import Board
+from resexp.record.checkpoints import Checkpoint, Checkpoints
+from resexp.record.curves import Curves
+from resexp.record.result import CellResult, Status
+from resexp.record.store import RunDir
+from resexp.stopping import Stop
+from resexp.watch import Noted, Started, Watch
+
+
+class PackTooLargeError(Exception):
+    """A pack of more than one replicate did not fit."""
+
+
+@dataclass
+class Job:
+    """The training of `seeds` of a cell.
+
+    `before` is what is done of it already, `earlier` its steps; `start` the checkpoint to go on from. `role` is as in
+    Started; a reference draws no board.
+    """
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    before: CellResult | None
+    earlier: dict[str, Any] | None
+    start: Checkpoint | None
+    role: str
+    watch: Watch
+    stop: Stop
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.directory, self.checkpoints = RunDir(self.cell.path), Checkpoints(self.cell)
+        self.curves = Curves(self.seeds, self.cell.dials.steps, self.earlier)
+        if self.start:
+            self.curves.restore(self.start.curves)
+        self.began = self.saved = time.monotonic()
+
+    def run(self, data: Data) -> CellResult:
+        """Train and record, whatever comes; what was done before is never replaced by less.
+
+        Raises KeyboardInterrupt where it was asked to stop, and PackTooLargeError where a smaller pack may help.
+        """
+        try:
+            result = self._result("done", end=self._train(data))
+            self.directory.close(result, self.curves.columns())
+        except KeyboardInterrupt:
+            self._record(self._result("interrupted"))
+            raise
+        except Exception as error:
+            if _out_of_memory(error) and len(self.seeds) > 1:
+                raise PackTooLargeError(reason(error)) from None  # without the frames, which hold the tensors
+            return self._record(self._result("failed", error=reason(error)))
+        self.checkpoints.clear()
+        return result
+
+    def _train(self, data: Data) -> End:
+        training = build(self.cell, self.seeds, data)
+        pack = training.pack
+        with threads(self.cell.dials.threads), self.stop.saving():
+            device = _named(pack.device)
+            about = {"seeds": [*self.seeds], "mode": pack.mode, "device": device, "step": self._step}
+            self.directory.open(self.cell, about, keep_result=self.before is not None)
+            with self._board() as board:
+                self.watch(self._announcement(training, device))
+                for event in fit(training, self.start.state if self.start else None, self._due):
+                    if isinstance(event, State):
+                        self._save(event)
+                        continue
+                    self.curves.add(event)
+                    if board:
+                        board.add(event)
+                    self.watch(event)
+            assert isinstance(event, End)
+            if self.role == "cell":
+                self.checkpoints.keep_weights(pack, self.seeds)
+        return event
+
+    @property
+    def _step(self) -> int:
+        return self.start.state.step if self.start else 0
+
+    def _due(self) -> bool:
+        return self.stop.requested or time.monotonic() - self.saved >= self.cell.dials.checkpoint_every
+
+    def _save(self, state: State) -> None:
+        try:
+            self.checkpoints.save(self.seeds, state, self.curves.snapshot())
+        except OSError as error:  # a training that cannot save may still end well
+            self._note(f"no checkpoint at step {state.step}: {error.strerror}")
+        self.saved = time.monotonic()
+        if self.stop.requested:
+            raise KeyboardInterrupt
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            self.watch(Noted(text))
+
+    def _board(self) -> contextlib.AbstractContextManager[Board | None]:
+        if self.role == "reference":
+            return contextlib.nullcontext()
+        return Board(self.directory.path, self.cell, self.curves, keep_old=self.before is not None)
+
+    def _result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
+        """The cell as it stands, with the seeds that were done before."""
+        kept = [r for r in self.before.replicates if r.seed not in self.seeds] if self.before else []
+        replicates = sorted([*kept, *self.curves.replicates(end)], key=lambda r: r.seed)
+        return outcome(
+            self.cell,
+            status,
+            config={**self.cell.config, "seeds": [r.seed for r in replicates]},
+            replicates=replicates,
+            reference=self.before.reference if self.before else None,
+            error=error,
+            seconds=((self.before and self.before.seconds) or 0.0) + time.monotonic() - self.began,
+            notes=[*(self.before.notes if self.before else ()), *self.notes],
+        )
+
+    def _record(self, result: CellResult) -> CellResult:
+        """Write down what did not end well."""
+        if self.before is None:
+            try:
+                self.directory.close(result, self.curves.columns())
+            except OSError as fault:
+                return replace(result, error=f"{result.error or result.status}; not recorded: {fault.strerror}")
+        return result
+
+    def _announcement(self, training: Training, device: str) -> Started:
+        return Started(
+            role=self.role,
+            cell=self.cell,
+            seeds=self.seeds,
+            reused=tuple(r.seed for r in self.before.replicates) if self.before else (),
+            parameters=training.pack.parameters,
+            flops=flops(training) if self.role == "cell" else None,
+            mode=training.pack.mode,
+            device=device,
+            samples=len(training.data.train),
+            step=self._step,
+        )
+
+
+def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
+    """A result with what the cell itself tells."""
+    common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
+    return CellResult(**{**common, "status": status, "config": cell.config, **more})
+
+
+def reason(error: Exception) -> str:
+    """The error in a line, with the place in the code it came from."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''} ({Path(frame.filename).name}:{frame.lineno})"
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text
+
+
+def _named(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{device}, {count} thread{'s' * (count > 1)}" if device.type == "cpu" else str(device)

@@ -1,0 +1,105 @@
+"""Checkpoints of a cell in training: written atomically, checked when read; a damaged one is set aside, never used.
+
+`checkpoint-<step>.pt` is the SHA-256 of what follows it, then what torch saved; reading it runs no code. At the end
+`weights/seed<n>.pt` holds what `load_state_dict` of the plain network takes.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from resexp.config import Cell
+from resexp.engine.events import State
+from resexp.engine.pack import Pack
+from resexp.record.store import write_atomically
+
+DIGEST = hashlib.sha256().digest_size
+
+KEPT = 2
+"""Checkpoints that lie there at a time: the newest, and the one before in case that is damaged."""
+
+LARGE = 64 * 2**20
+"""Bytes of a pack's weights from which on `keep_checkpoints=auto` keeps none of them."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training of some seeds as it stood: its state, and its curves up to there."""
+
+    seeds: tuple[int, ...]
+    state: State
+    curves: dict[str, NDArray[Any]]
+
+
+class Checkpoints:
+    """The checkpoints in the run directory of a cell."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.path, self.id, self.keep = cell.path, cell.id, cell.dials.keep_checkpoints
+
+    def _files(self) -> list[Path]:
+        return sorted(self.path.glob("checkpoint-*.pt"))
+
+    def save(self, seeds: tuple[int, ...], state: State, curves: Mapping[str, NDArray[Any]]) -> None:
+        """Write a checkpoint, and drop those that are no longer needed. Raises OSError where there is no room."""
+        tables = {name: torch.from_numpy(table) for name, table in curves.items()}
+        content = {"id": self.id, "seeds": [*seeds], "step": state.step, "tensors": state.tensors, "curves": tables}
+        _write(self.path / f"checkpoint-{state.step:09d}.pt", content)
+        if self.keep != "all":
+            for file in self._files()[:-KEPT]:
+                file.unlink()
+
+    def latest(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest checkpoint that is whole, and a line for each newer one that is not and was set aside."""
+        notes: list[str] = []
+        for file in reversed(self._files()):
+            try:
+                content = _read(file)
+                if content["id"] != self.id:
+                    raise ValueError("it is of another cell")
+                curves = {name: table.numpy() for name, table in content["curves"].items()}
+                return Checkpoint(tuple(content["seeds"]), State(content["step"], content["tensors"]), curves), notes
+            except Exception as error:  # whatever a file that is not ours makes torch raise
+                notes.append(f"set aside {file.name}: {str(error).splitlines()[0] if str(error) else 'damaged'}")
+                file.replace(file.with_name(f"damaged-{file.name}"))
+        return None, notes
+
+    def clear(self) -> None:
+        """Drop the checkpoints of a training that has ended, or that will not go on."""
+        for file in self._files() if self.keep != "all" else ():
+            file.unlink()
+
+    def keep_weights(self, pack: Pack, seeds: tuple[int, ...]) -> None:
+        """Write each replicate's trained weights, where they are to stay."""
+        small = pack.weights_RP.nbytes < LARGE
+        if self.keep in ("weights", "all") or (self.keep == "auto" and small):
+            (self.path / "weights").mkdir(exist_ok=True)
+            for r, seed in enumerate(seeds):
+                weights = {name: value.cpu().clone() for name, value in pack.state(r).items()}
+                write_atomically(self.path / "weights" / f"seed{seed:04d}.pt", lambda f, w=weights: torch.save(w, f))
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    stream = io.BytesIO()
+    torch.save(dict(content), stream)
+    payload = stream.getvalue()
+
+    def write(file: Any) -> None:
+        file.write(hashlib.sha256(payload).digest())
+        file.write(payload)
+
+    write_atomically(path, write)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    stored = path.read_bytes()
+    if hashlib.sha256(stored[DIGEST:]).digest() != stored[:DIGEST]:
+        raise ValueError("it is damaged")
+    content: dict[str, Any] = torch.load(io.BytesIO(stored[DIGEST:]), map_location="cpu", weights_only=True)
+    return content
