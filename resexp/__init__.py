@@ -21,12 +21,15 @@ def train(*overrides: str, **dials: Any) -> "CellResult":
     from resexp.compose import Composer
     from resexp.record.store import check_writable
     from resexp.run import train as run
+    from resexp.stopping import Stop
 
     composer = Composer()
     given = composer.overrides([*overrides, *(f"{key}={_quoted(value)}" for key, value in dials.items())])
-    (cell,) = composer.cells(given, multirun=False)
+    cell = composer.cell(given)
     check_writable(Path(cell.dials.outputs))
-    return run(cell)
+    stop = Stop()
+    with stop.on_signals():
+        return run(cell, stop=stop)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

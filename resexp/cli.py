@@ -94,36 +94,61 @@ def _train(argv: list[str]) -> int:
     args, parser = _train_args(argv)
     composer = Composer(args.config_dir, args.config_name)
     overrides = composer.overrides(args.overrides)
-    cells = composer.cells(overrides, multirun=args.multirun)
+    multirun = args.multirun or composer.is_sweep(overrides)
     if args.help or args.hydra_help or args.cfg or args.info:
         _inspect(composer, args, parser, overrides)
         return 0
-    from resexp.record.store import check_writable
+    return _train_sweep(composer, overrides) if multirun else _train_cell(composer, overrides)
 
-    for outputs in {cell.dials.outputs for cell in cells}:
-        check_writable(Path(outputs))
-    from resexp.console import tables
-    from resexp.console.live import View
+
+def _train_cell(composer: "Composer", overrides: list[str]) -> int:
+    from resexp.record.store import check_writable
+    from resexp.stopping import Stop
+
+    cell, stop = composer.cell(overrides), Stop()
+    check_writable(Path(cell.dials.outputs))
+    from resexp.console.live import CellView
     from resexp.run import train
 
-    with View(len(cells)) as view:
-        results = composer.run(overrides, lambda c: train(c, view, isolate=args.multirun), multirun=args.multirun)
-    if args.multirun:
-        tables.console().print(tables.matrix(results))
-    return _close(results, cells[0].dials.outputs, args.multirun)
+    with CellView() as view, stop.on_signals():
+        result = train(cell, view, stop=stop)
+    code = _close([result], cell.dials.outputs)
+    print(f"          {_command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
+    return code
 
 
-def _close(results: "list[CellResult]", outputs: str, multirun: bool) -> int:
-    """Name the failures and the next command; the exit code."""
+def _train_sweep(composer: "Composer", overrides: list[str]) -> int:
+    from hydra.types import RunMode
+
     from resexp.console import tables
+    from resexp.console.sweep import SweepView
+    from resexp.record.store import check_writable
+    from resexp.stopping import Stop
+    from resexp.sweeping import sweep
 
+    jobs, stop = composer.jobs(overrides), Stop()
+    places = {cell.dials.outputs for _, cell in jobs} or {composer.load(overrides, RunMode.MULTIRUN).outputs}
+    for outputs in places:
+        check_writable(Path(outputs))
+    with SweepView([cell for _, cell in jobs], stop) as view:
+        results = sweep(composer, overrides, jobs, view.watch_of, stop)
+    tables.console().print(tables.matrix(results))
+    return _close(results, min(places))
+
+
+def _command() -> str:
+    from resexp.console.tables import command
+
+    return command()
+
+
+def _close(results: "list[CellResult]", outputs: str) -> int:
+    """Name the failures and the next command; the exit code."""
     failed = [result for result in results if result.status != "done"]
     for result in failed:
         print(f"failed: {result.name}: {result.error}", file=sys.stderr)
     where = "" if outputs == "outputs" else f" {outputs}"
-    print(f"next      {tables.command()} tensorboard{where}")
-    if not multirun:
-        print(f"          {tables.command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
+    print(f"next      {_command()} tensorboard{where}")
     return 1 if failed else 0
 
 

@@ -55,6 +55,12 @@ class Dials:
         "what stays at the end: the final weights, unless they are large (auto), none, weights, or all",
         identity=False,
     )
+    metric: str = dial(
+        "loss_val",
+        one_of("loss_train", "loss_val", "accuracy_val"),
+        "what a sweeper that searches gets to see: the mean over seeds",
+        identity=False,
+    )
     outputs: str = dial("outputs", TEXT, "where results go", identity=False)
     fresh: bool = dial(False, FLAG, "train again what is finished", identity=False)
 
@@ -103,6 +109,17 @@ class Cell:
         options = {group: _fingerprint(values) for group, values in self.options.items()}
         text = json.dumps({"schema": SCHEMA, "dials": dials, "options": options}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What tells the cells of a sweep apart."""
+        return self.id, self.dials.seed_list
+
+    @property
+    def work(self) -> float:
+        """Roughly how much there is to compute, in a unit of its own."""
+        d = self.dials
+        return float(len(d.seed_list) * d.steps * d.batch_size * d.depth * d.width * (d.width + 64))
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from resexp.engine.fit import Training, fit
 from resexp.record.board import Board
 from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.curves import Curves
-from resexp.record.result import CellResult, Status
+from resexp.record.result import CellResult, Status, outcome
 from resexp.record.store import RunDir
 from resexp.stopping import Stop
 from resexp.watch import Noted, Started, Watch
@@ -155,12 +155,6 @@ class Job:
             samples=len(training.data.train),
             step=self._step,
         )
-
-
-def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
-    """A result with what the cell itself tells."""
-    common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
-    return CellResult(**{**common, "status": status, "config": cell.config, **more})
 
 
 def reason(error: Exception) -> str:

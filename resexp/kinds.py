@@ -87,6 +87,13 @@ RANGES = {
 }
 """The ranges of options whose name means the same wherever it occurs; other options have the type of their default."""
 
+LAUNCHER = {
+    "workers": whole(1, 1024, "auto"),
+    "threads": whole(1, 1024, "auto"),
+    "timeout": Kind("null or seconds > 0", lambda v: v is None or POSITIVE.accepts(v)),
+    "memory": Kind("null or gigabytes > 0", lambda v: v is None or POSITIVE.accepts(v)),
+}
+"""What may be said of the local launcher."""
 
 KINDS: list[tuple[type, Kind]] = [
     (bool, FLAG),

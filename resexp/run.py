@@ -7,11 +7,11 @@ from pathlib import Path
 from resexp.build import check_available, load_data
 from resexp.config import Cell
 from resexp.data.dataset import Data
-from resexp.job import Job, PackTooLargeError, outcome, reason
+from resexp.job import Job, PackTooLargeError, reason
 from resexp.kinds import InputError
 from resexp.record.board import summarise
 from resexp.record.checkpoints import Checkpoints
-from resexp.record.result import CellResult
+from resexp.record.result import CellResult, outcome
 from resexp.record.store import RunDir
 from resexp.reference import measure
 from resexp.stopping import Stop
@@ -33,8 +33,7 @@ def train(
     """
     stop = stop or Stop()
     try:
-        with stop.on_signals():
-            return _Training(watch, stop, wait)(cell, "cell")
+        return _Training(watch, stop, wait)(cell, "cell")
     except BusyError:
         raise
     except InputError as error:

@@ -14,6 +14,10 @@ class Stop:
         self.requested = False
         self.can_save = False
 
+    def request(self) -> None:
+        """Ask once."""
+        self.requested = True
+
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM ask, in the main thread."""
@@ -30,7 +34,7 @@ class Stop:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if self.requested or not self.can_save:
             raise KeyboardInterrupt
-        self.requested = True
+        self.request()
 
     @contextmanager
     def saving(self) -> Iterator[None]:

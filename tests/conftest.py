@@ -31,7 +31,7 @@ def composer() -> Composer:
 @pytest.fixture
 def cell(composer: Composer) -> Callable[..., Cell]:
     """A checked cell from overrides, small unless they say otherwise."""
-    return lambda *overrides: composer.cells(composer.overrides([*TINY, *overrides]), multirun=False)[0]
+    return lambda *overrides: composer.cell(composer.overrides([*TINY, *overrides]))
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def _trained_references(composer: Composer, tmp_path_factory: pytest.TempPathFac
     from resexp.run import train
 
     outputs = tmp_path_factory.mktemp("references")
-    train(composer.cells([*TINY, f"outputs={outputs}"], multirun=False)[0])
+    train(composer.cell([*TINY, f"outputs={outputs}"]))
     return outputs / ".reference"
 
 

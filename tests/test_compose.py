@@ -38,36 +38,92 @@ BAD = {
 @pytest.mark.parametrize(("override", "message"), BAD.items())
 def test_bad_input_is_one_line_with_the_nearest_valid_spelling(composer, override, message):
     with pytest.raises(InputError) as error:
-        composer.cells(composer.overrides([override]), multirun=False)
+        composer.cell(composer.overrides([override]))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_bad_cell_of_a_sweep_is_found_before_anything_starts(composer):
     with pytest.raises(InputError, match="depth=0"):
-        composer.cells(["depth=4,0", "norm=pre,none"], multirun=True)
+        composer.jobs(["depth=4,0", "norm=pre,none"])
     with pytest.raises(InputError, match="norm=pree: no such norm"):
-        composer.cells(["norm=none,pree"], multirun=True)
+        composer.jobs(["norm=none,pree"])
 
 
-@pytest.mark.parametrize("multirun", [False, True])
-def test_plus_norm_and_norm_mean_the_same(composer, multirun):
-    value = "pre,none" if multirun else "pre"
-    ids = [
-        [c.id for c in composer.cells(composer.overrides([f"{plus}norm={value}", f"{plus}depth=3"]), multirun=multirun)]
-        for plus in ("", "+")
-    ]
-    assert ids[0] == ids[1]
+def test_plus_norm_and_norm_mean_the_same(composer):
+    cells = [composer.cell(composer.overrides([f"{plus}norm=pre", f"{plus}depth=3"])) for plus in ("", "+")]
+    assert cells[0].id == cells[1].id
+    sweeps = [composer.jobs(composer.overrides([f"{plus}norm=pre,none", f"{plus}depth=3"])) for plus in ("", "+")]
+    assert [c.id for _, c in sweeps[0]] == [c.id for _, c in sweeps[1]]
+
+
+def _arms(jobs):
+    return [(cell.arm, cell.dials.depth) for _, cell in jobs]
+
+
+def test_a_named_sweep_is_known_by_either_spelling(composer):
+    for spelling in ("sweep=matrix", "+sweep=matrix"):
+        given = composer.overrides([spelling])
+        assert composer.is_sweep(given)
+        assert len({*_arms(composer.jobs(given))}) == 18
+    assert not composer.is_sweep(composer.overrides(["norm=pre"]))
+
+
+def test_what_is_given_comes_before_what_a_sweep_names(composer):
+    jobs = composer.jobs(composer.overrides(["sweep=matrix", "depth=3", "norm=pre", "seeds=2"]))
+    assert _arms(jobs) == [("pre+residual", 3), ("pre+plain", 3)]
+    assert {cell.dials.seeds for _, cell in jobs} == {2}
+
+
+def test_conditions_leave_out_and_keep(composer):
+    given = ["norm=none,pre,post", "residual=on,off"]
+    out = composer.jobs([*given, "hydra.sweeper.exclude=[{norm:[pre,post],residual:off},{norm:none,residual:on}]"])
+    assert _arms(out) == [("none+plain", 16), ("pre+residual", 16), ("post+residual", 16)]
+    pairs = composer.jobs([*given, "hydra.sweeper.only=[{norm:pre,residual:on},{norm:post,residual:'off'}]"])
+    assert _arms(pairs) == [("pre+residual", 16), ("post+plain", 16)]
+    by_default = composer.jobs([*given, "hydra.sweeper.exclude=[{depth:16,norm:none},{schedule:cosine}]"])
+    assert len(by_default) == 4
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("exclude=[{nrm:pre}]", "hydra.sweeper.exclude: unknown key nrm; did you mean norm?"),
+        ("only=[pre]", "hydra.sweeper.only: expected a list of mappings"),
+        ("exclude=[{depth:16}]", "its conditions leave out all 2 cells"),
+    ],
+)
+def test_bad_conditions(composer, conditions, message):
+    with pytest.raises(InputError) as error:
+        composer.jobs(["norm=none,pre", f"hydra.sweeper.{conditions}"])
+    assert message in str(error.value)
+
+
+def test_a_users_sweep(tmp_path):
+    """Lists in YAML may hold what YAML takes for booleans."""
+    (tmp_path / "sweep").mkdir()
+    text = "# @package _global_\nhydra: {sweeper: {params: {residual: [on, off], depth: '2,3'}}}\nwidth: 8\n"
+    (tmp_path / "sweep" / "mine.yaml").write_text(text)
+    composer = Composer(str(tmp_path))
+    jobs = composer.jobs(composer.overrides(["sweep=mine"]))
+    assert _arms(jobs) == [("none+residual", 2), ("none+residual", 3), ("none+plain", 2), ("none+plain", 3)]
+    assert {cell.dials.width for _, cell in jobs} == {8}
+
+
+@pytest.mark.parametrize("setting", ["workers=0", "workers=many", "timeout=-1", "memory=2GB", "threads=0"])
+def test_the_launchers_settings_are_checked(composer, setting):
+    with pytest.raises(InputError, match=f"hydra.launcher.{setting}: expected"):
+        composer.jobs(["depth=2,3", f"hydra.launcher.{setting}"])
 
 
 def test_a_sweep_is_every_combination(composer):
-    cells = composer.cells(["depth=8,48", "norm=none,pre,post", "residual=on,off"], multirun=True)
+    cells = [c for _, c in composer.jobs(["depth=8,48", "norm=none,pre,post", "residual=on,off"])]
     assert len({c.id for c in cells}) == 12
     assert {c.arm for c in cells} == {f"{n}+{r}" for n in ("none", "pre", "post") for r in ("residual", "plain")}
 
 
 def test_defaults(composer):
-    cell = composer.cells([], multirun=False)[0]
+    cell = composer.cell([])
     dials = cell.dials
     assert (dials.depth, dials.width, dials.batch_size, dials.steps, dials.seeds) == (16, 64, 128, 300, 5)
     assert cell.choices == {
@@ -80,14 +136,14 @@ def test_defaults(composer):
 
 def test_a_name_says_what_differs(composer):
     given = ["norm=pre", "width=128", "optimizer=sgd", "optimizer.lr=0.02", "schedule=cosine"]
-    cell = composer.cells(given, multirun=False)[0]
+    cell = composer.cell(given)
     assert cell.name.startswith("digits-mlp/pre+residual/depth0016-width128-sgd-lr0.02-cosine-")
 
 
 def test_a_users_directory_adds_options(tmp_path):
     (tmp_path / "optimizer").mkdir()
     (tmp_path / "optimizer" / "mine.yaml").write_text("defaults: [sgd]\nlr: 0.5\n")
-    cell = Composer(str(tmp_path)).cells(["optimizer=mine", "optimizer.momentum=0.5"], multirun=False)[0]
+    cell = Composer(str(tmp_path)).cell(["optimizer=mine", "optimizer.momentum=0.5"])
     assert cell.options["optimizer"]["lr"] == 0.5
     assert cell.changed == ("mine", "momentum0.5")
 
@@ -107,5 +163,5 @@ def test_a_broken_yaml_is_one_line(tmp_path):
     (tmp_path / "norm").mkdir()
     (tmp_path / "norm" / "bad.yaml").write_text("a: [1\n")
     with pytest.raises(InputError) as error:
-        Composer(str(tmp_path)).cells(["norm=bad"], multirun=False)
+        Composer(str(tmp_path)).cell(["norm=bad"])
     assert "\n" not in str(error.value)

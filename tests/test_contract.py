@@ -10,7 +10,9 @@ from resexp.loader import HELP
 from tests.data.test_sets import write_cifar, write_idx
 from tests.engine.test_pack import assert_bitwise, run
 
-OPTIONS = sorted(file.relative_to(conf_dir()).as_posix() for file in conf_dir().glob("*/*.yaml"))
+SHIPPED = sorted(file.relative_to(conf_dir()).as_posix() for file in conf_dir().glob("*/*.yaml"))
+SWEEPS = [file for file in SHIPPED if file.startswith("sweep/")]
+OPTIONS = [file for file in SHIPPED if file not in SWEEPS]
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
@@ -44,7 +46,14 @@ def test_every_option_says_what_it_is(option):
     assert "_target_:" in text
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_a_named_sweep_is_a_grid_of_different_cells_and_says_what_it_asks(composer, sweep):
+    assert (conf_dir() / sweep).read_text().startswith("# @package _global_\n# ")
+    cells = [cell for _, cell in composer.jobs(composer.overrides([sweep.removesuffix(".yaml").replace("/", "=")]))]
+    assert len({cell.id for cell in cells}) == len(cells) > 1
+
+
+@pytest.mark.parametrize("option", SHIPPED)
 def test_the_readme_lists_every_option(option):
     group, name = option.removesuffix(".yaml").split("/")
     row = re.search(rf"^\| `{group}` \|.*$", README, re.M)

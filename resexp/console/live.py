@@ -1,4 +1,4 @@
-"""The view of a training: on a terminal a live one, elsewhere plain lines."""
+"""The view of one cell in training: on a terminal a live one, elsewhere plain lines."""
 
 import time
 from types import TracebackType
@@ -14,15 +14,11 @@ from resexp.engine.events import End, Event, Steps, Validation
 from resexp.watch import Ended, Noted, Started, Waiting
 
 
-class View:
-    """Watches one cell after the other; a context manager around the whole command.
+class CellView:
+    """Watches one cell; a context manager around its training."""
 
-    `cells` is their number: one is shown in full, of several a line each.
-    """
-
-    def __init__(self, cells: int) -> None:
+    def __init__(self) -> None:
         self.console = tables.console()
-        self.cells, self.count = cells, 0
         columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn())
         rate = TextColumn("{task.fields[rate]}")
         self.progress = Progress(*columns, rate, TimeRemainingColumn(), console=self.console, expand=True)
@@ -33,7 +29,7 @@ class View:
         self.explained = False
         self.live = Live(Group(self.progress, self.status), console=self.console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "CellView":
         if self.console.is_terminal:
             self.live.start()
         return self
@@ -63,13 +59,13 @@ class View:
     def _start(self, event: Started) -> None:
         dials = event.cell.dials
         self.started, self.losses, self.accuracy = time.monotonic(), [], ""
-        self.total, self.shown = dials.steps, 0
+        self.total, self.first = dials.steps, event.step
+        self.shown = event.step * 5 // self.total
         self.status.plain = ""
-        reference = event.role == "reference"
-        self.spoken = self.cells == 1 and not reference
-        label = "reference" if reference else f"cell {self.count + 1}/{self.cells}" if self.cells > 1 else "training"
+        self.spoken = event.role == "cell"
+        label = "training" if self.spoken else "reference"
         self.progress.reset(self.task, total=dials.steps, description=label, visible=True, rate="")
-        if reference and not self.explained:
+        if not self.spoken and not self.explained:
             self.explained = True
             self._say(
                 f"measuring the shallow reference (depth {dials.depth}, {event.cell.arm}) that sets the bar, once",
@@ -83,6 +79,7 @@ class View:
             )
             seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
             again = f" ({len(event.reused)} more are done)" if event.reused else ""
+            again += f", from step {event.step}" if event.step else ""
             batches = f"batches of {dials.batch_size} of {event.samples:,} samples"
             self._say(f"{seeds} in one pack ({event.mode}){again} · {batches} · {event.device}")
 
@@ -93,7 +90,7 @@ class View:
         step = event.first + len(event.lr_S)
         rows = [row[np.isfinite(row)] for row in event.loss_SR]
         self.losses += [float(row.mean()) for row in rows if len(row)]
-        rate = f"{step / (time.monotonic() - self.started):.1f} steps/s"
+        rate = f"{(step - self.first) / (time.monotonic() - self.started):.1f} steps/s"
         loss = f"loss {tables.spread(event.loss_SR[-1].tolist())}"
         self.progress.update(self.task, completed=step, rate=rate)
         line = tables.sparkline(self.losses, max(8, min(40, self.console.width - 60)))
@@ -109,19 +106,8 @@ class View:
         self.status.plain = ""
         if event.role == "reference":
             return
-        self.count += 1
-        note = "" if event.trained else " (done before; fresh=true trains it again)"
-        if self.cells > 1:
-            line = Text(f"[{self.count}/{self.cells}] {result.name}  ").append_text(tables.summary(result))
-            self.console.print(line.append(note, "dim"), soft_wrap=True)
-            if result.error:
-                self._say(result.error, "red")
-        else:
-            self._report(event, note)
-
-    def _report(self, event: Ended, note: str) -> None:
-        result = event.result
         if result.status == "done":
+            note = "" if event.trained else " (done before; fresh=true trains it again)"
             self.console.print(tables.replicates_table(result))
             self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
         reference = result.reference

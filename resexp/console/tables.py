@@ -17,7 +17,7 @@ from resexp.record.result import CellResult, Replicate, mean
 from resexp.stats.verdict import VERDICTS
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
-STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "waiting": "dim"}
 BARS = "▁▂▃▄▅▆▇█"
 
 

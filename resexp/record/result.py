@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from resexp.config import Cell
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
-Status = Literal["done", "failed", "interrupted", "running"]
+Status = Literal["done", "failed", "interrupted", "running", "waiting"]
+"""Of a cell on the disk; in a sweep that goes on, also `waiting`."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,12 @@ class CellResult:
                 for r in self.replicates
             ],
         }
+
+
+def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
+    """A result with what the cell itself tells."""
+    common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
+    return CellResult(**{**common, "status": status, "config": cell.config, **more})
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -9,6 +9,7 @@
 | `events.out.*` | TensorBoard |
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -92,11 +93,13 @@ class RunDir:
             (self.path / RESULT).unlink(missing_ok=True)
 
     def fail(self, cell: Cell, result: CellResult) -> None:
-        """Record a failure from before the training, unless anything else is recorded or going on here."""
+        """Record a failure that the training could not, unless the cell is done, or trained by another process."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.lock():
-            if self.result() is None:
+        with contextlib.suppress(Timeout), FileLock(self.path / LOCK, timeout=0):
+            known = self.result()
+            if known is None:
                 self.open(cell, {})
+            if known is None or known.status != "done":
                 self.close(result)
 
     def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:

@@ -20,7 +20,7 @@ VARIANTS = [
     (),
     ("optimizer=sgd", "schedule=cosine", "pack=plain"),
     ("log_every=4", "clip=0.1", "precision=float64"),
-    ("optimizer=adam", "activation=tanh", "norm=post"),
+    ("optimizer=adam", "activation=tanh"),
 ]
 
 

@@ -1,0 +1,114 @@
+"""From a composed configuration to a checked cell."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from hydra.core.default_element import ConfigDefault, GroupDefault
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from resexp.config import DIALS, Cell, Dials
+from resexp.kinds import InputError, check, kind_of, nearest
+from resexp.loader import Loader
+
+T = TypeVar("T")
+
+NAMED_BY_PATH = ("dataset", "model", "norm", "residual")
+"""Groups whose choice the path of a run directory names anyway."""
+
+
+class Checker:
+    """Knows what is shipped and what the user added, and so what may be set.
+
+    Attributes:
+        default_choices: the option of each group that every cell chooses from.
+        groups: these, and those that only bring values for other keys, as `sweep`.
+        keys: all that may stand at the top level.
+
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+        self.default_choices = {
+            str(d.group): str(d.value)
+            for d in self._defaults_list("config")
+            if isinstance(d, GroupDefault) and not d.override
+        }
+        self.groups = [g for g in loader.list_groups("") if g != "hydra"]
+        self.keys = {*self.groups, *DIALS}
+
+    def _defaults_list(self, path: str) -> list[Any]:
+        loaded = self.loader.repository.load_config(path)
+        return list(loaded.defaults_list or []) if loaded else []
+
+    def _shipped(self, group: str, choice: str) -> dict[str, Any]:
+        """The options of a choice as its YAML, and those that it builds on, give them."""
+        shipped: dict[str, Any] = {}
+        for base in self._defaults_list(f"{group}/{choice}"):
+            if isinstance(base, ConfigDefault) and base.path != "_self_":
+                shipped |= self._shipped(group, str(base.path))
+        loaded = self.loader.repository.load_config(f"{group}/{choice}")
+        return shipped | container(loaded.config if loaded else {})
+
+    def cell(self, composed: DictConfig, hydra: Any) -> Cell:
+        """A Cell from what Hydra composed. Raises InputError with the key, the value and what is allowed."""
+        chosen = hydra.runtime.choices
+        order = [*self.default_choices, *(g for g in chosen if g not in self.default_choices)]
+        config = one_line(lambda: container(composed))
+        config.pop("hydra", None)
+        choices = {g: str(chosen[g]) for g in order if g in self.groups and chosen.get(g) is not None and g in config}
+        for group in self.default_choices:
+            if group not in choices or group not in config:
+                raise InputError(f"{group}: needs a choice{nearest('', self.loader.get_group_options(group))}")
+        for key in config:
+            if key not in self.keys:
+                raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
+        for name, spec in DIALS.items():
+            check(name, config.get(name, "missing"), spec.metadata["kind"])
+        options = {group: config[group] for group in choices}
+        changed = [*self._changed(config, choices, options)]
+        dials = Dials(**{name: config[name] for name in DIALS})
+        return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task))
+
+    def _changed(self, config: dict[str, Any], choices: dict[str, str], options: dict[str, Any]) -> Iterator[str]:
+        """A word for each difference from the defaults that the path does not tell; checks the options on the way."""
+        for name, spec in DIALS.items():
+            if spec.metadata["identity"] and name != "depth" and config[name] != spec.default:
+                yield f"{name}{config[name]}"
+        for group, values in options.items():
+            if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
+                yield choices[group]
+            shipped = self._shipped(group, choices[group])
+            if group in self.default_choices and "_target_" not in shipped:
+                raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
+            for key in shipped.keys() - values.keys():
+                raise InputError(f"{group}.{key}: needs a value")
+            for key, value in values.items():
+                if key not in shipped:
+                    raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")
+                check(f"{group}.{key}", value, kind_of(key, shipped[key]))
+                if value != shipped[key]:
+                    yield f"{key}{value}"
+
+
+def container(config: object) -> dict[str, Any]:
+    """A composed mapping as plain Python. Raises InputError where it is none."""
+    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    if not isinstance(plain, dict):
+        raise InputError(f"an option's YAML holds keys and values, not {plain}")
+    return {str(key): value for key, value in plain.items()}
+
+
+def one_line(load: Callable[[], T]) -> T:
+    """The value of `load`, its Hydra and OmegaConf errors as an InputError of one line."""
+    try:
+        return load()
+    except OverrideParseException as error:
+        raise InputError(f"{error.override}: not of the form KEY=VALUE ({str(error).splitlines()[0]})") from error
+    except (HydraException, OmegaConfBaseException, UnicodeDecodeError, YAMLError) as error:
+        reason = error.__cause__ or error
+        lines = [line.strip() for line in str(reason).splitlines() if not set(line) <= set(" ^")]
+        whole = [line for line in lines if not line.endswith(":")]  # others announce a list
+        raise InputError("; ".join(whole[:2]) or type(reason).__name__) from error

@@ -1,0 +1,136 @@
+"""The view of a sweep: on a terminal the matrix as it fills, elsewhere a line per cell that has ended."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from resexp.config import Cell
+from resexp.console import tables
+from resexp.engine.events import Event, Steps
+from resexp.record.result import CellResult, outcome
+from resexp.stopping import Stop
+from resexp.watch import Ended, Noted, Started, Waiting, Watch
+
+
+@dataclass
+class Progress:
+    """How far a cell is: `first` is where it went on, `loss` the last that was read."""
+
+    cell: Cell
+    result: CellResult
+    role: str = "cell"
+    first: int = 0
+    step: int = 0
+    steps: int = 1
+    loss: str = ""
+    spared: float = 0.0
+
+    @property
+    def done(self) -> float:
+        """The share of its work that is behind it."""
+        if self.result.status not in ("waiting", "running"):
+            return 1.0
+        return self.step / self.steps if self.role == "cell" else 1.0
+
+
+class SweepView:
+    """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested."""
+
+    def __init__(self, cells: Sequence[Cell], stop: Stop) -> None:
+        self.console, self.stop = tables.console(), stop
+        self.cells: dict[object, Progress] = {}
+        for cell in cells:
+            self._know(cell)
+        self.began = time.monotonic()
+        self.live = Live(get_renderable=self._render, console=self.console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> "SweepView":
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def _know(self, cell: Cell) -> Progress:
+        return self.cells.setdefault(cell.key, Progress(cell, outcome(cell, "waiting")))
+
+    def watch_of(self, cell: Cell) -> Watch:
+        """What shows the events of a cell."""
+        progress = self._know(cell)
+
+        def watch(event: Started | Waiting | Noted | Ended | Event) -> None:
+            match event:
+                case Started():
+                    progress.result = outcome(cell, "running")
+                    progress.role, progress.steps, progress.loss = event.role, event.cell.dials.steps, ""
+                    progress.first = progress.step = event.step
+                    if event.role == "cell":
+                        progress.spared = event.step / progress.steps
+                case Steps():
+                    progress.step = event.first + len(event.lr_S)
+                    progress.loss = f"loss {tables.spread(event.loss_SR[-1].tolist())}"
+                case Noted():
+                    self.console.print(f"{_label(cell)}: {event.text}", style="yellow", markup=False, soft_wrap=True)
+                case Ended(role="cell"):
+                    self._end(progress, event)
+
+        return watch
+
+    def _end(self, progress: Progress, event: Ended) -> None:
+        progress.result = event.result
+        if not event.trained and event.result.status == "done":
+            progress.spared = 1.0
+        if not self.console.is_terminal:
+            count = sum(p.result.status not in ("waiting", "running") for p in self.cells.values())
+            line = Text(f"[{count}/{len(self.cells)}] {event.result.name}  ")
+            line.append_text(tables.summary(event.result)).append(" (done before)" if progress.spared == 1.0 else "")
+            self.console.print(line, soft_wrap=True)
+
+    def _render(self) -> RenderableType:
+        width, height = self.console.size
+        running = [p for p in self.cells.values() if p.result.status == "running"]
+        lines = Table.grid(padding=(0, 2))
+        for p in running[: max(1, height // 3)]:
+            what = _label(p.cell) if p.role == "cell" else f"reference of {_label(p.cell)}"
+            lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 5)), f"{p.step}/{p.steps}", p.loss)
+        parts: list[RenderableType] = [lines, self._summary()]
+        matrix = tables.matrix([p.result for p in self.cells.values()]) if self.cells else Text()
+        if len(self.console.render_lines(matrix)) + len(running) + 3 < height:
+            parts.insert(0, matrix)
+        return Group(*parts)
+
+    def _summary(self) -> Text:
+        counts = Counter(p.result.status for p in self.cells.values())
+        words = [f"{counts['done']}/{len(self.cells)} done"]
+        words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
+        words.append(tables.duration(time.monotonic() - self.began))
+        left = self._left()
+        words += [f"{tables.duration(left)} to go"] if left is not None else []
+        text = Text(" · ".join(words), "bold")
+        if self.stop.requested:
+            text.append("\nstopping: what runs saves and ends; Ctrl-C again stops it at once", "yellow")
+        return text
+
+    def _left(self) -> float | None:
+        """Seconds to the end, by the work that this sweep has done so far."""
+        parts = [(p.cell.work, p.done, p.spared) for p in self.cells.values()]
+        done = sum(work * max(0.0, share - spared) for work, share, spared in parts)
+        left = sum(work * (1 - share) for work, share, _ in parts)
+        elapsed = time.monotonic() - self.began
+        return elapsed * left / done if done > 0 and elapsed > 3 else None
+
+
+def _label(cell: Cell) -> str:
+    """The end of a cell's name, without its digits."""
+    return cell.name.split("/", 1)[1].rsplit("-", 1)[0].replace("/", " ")

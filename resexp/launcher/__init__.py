@@ -1,0 +1,1 @@
+"""The local launcher: many cells, trained by a pool of processes on this machine."""

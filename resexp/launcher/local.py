@@ -1,0 +1,76 @@
+"""`hydra/launcher=local`: the cells of a sweep on this machine's cores or GPUs."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from resexp.config import Cell
+from resexp.launcher.pool import Pool
+from resexp.launcher.worker import Place
+
+
+class LocalLauncher(Launcher):
+    """As its YAML says."""
+
+    __module__ = "hydra_plugins.resexp"  # Hydra takes plugins from nowhere else
+
+    def __init__(
+        self, workers: int | str = "auto", threads: int | str = "auto", timeout: float | None = None, **limits: Any
+    ) -> None:
+        self.workers, self.threads, self.timeout, self.memory = workers, threads, timeout, limits.get("memory")
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As Launcher."""
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Train the cells; what each job returns is its metric."""
+        task: Any = self.task
+        configs = [self.context.config_loader.load_sweep_config(self.config, [*job]) for job in job_overrides]
+        cells = [task.checker.cell(config, config.hydra) for config in configs]
+        pool = Pool(self.places(cells), self.timeout, task.watch_of, task.stop)
+        pool.run([*{cell.key: cell for cell in cells}.values()])
+        returns = []
+        for cell, config in zip(cells, configs, strict=True):
+            done = JobReturn(overrides=[*config.hydra.overrides.task], cfg=config, working_dir=os.getcwd())
+            done.status, done.return_value = JobStatus.COMPLETED, task.metric(cell)
+            returns.append(done)
+        return returns
+
+    def places(self, cells: Sequence[Cell]) -> list[Place]:
+        """Where workers compute: on a GPU each, or on an equal share of the cores."""
+        wanted = [] if all(cell.dials.device == "cpu" for cell in cells) else gpus()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        most = len(wanted) or cores
+        count = min(len(cells), most) if isinstance(self.workers, str) else self.workers
+        threads = max(1, cores // max(1, count)) if isinstance(self.threads, str) else self.threads
+        logs = Path(self.config.hydra.sweep.dir).absolute()
+        return [
+            Place(
+                threads=threads,
+                memory=self.memory,
+                log=logs / f"worker{index}.log",
+                environment={"CUDA_VISIBLE_DEVICES": wanted[index % len(wanted)]} if wanted else {},
+            )
+            for index in range(count)
+        ]
+
+
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return [str(index) for index, _ in enumerate(line for line in listed.splitlines() if line.startswith("GPU "))]

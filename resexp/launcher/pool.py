@@ -1,0 +1,167 @@
+"""Cells on a pool of processes, each on a pipe of its own: one that dies costs its own cell and nothing else."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from resexp.config import Cell
+from resexp.launcher.worker import STOP, Place, serve
+from resexp.record.result import outcome
+from resexp.record.store import RunDir
+from resexp.stopping import Stop
+from resexp.watch import Ended, Watch
+
+START = "forkserver" if sys.platform == "linux" else "spawn"
+TICK = 0.2
+"""Seconds between looks at the clock and at the signals."""
+
+
+@dataclass
+class Worker:
+    """A process, the end of its pipe, and the cell that it trains since a moment of the monotonic clock."""
+
+    process: BaseProcess
+    pipe: "Connection[Any, Any]"
+    cell: Cell | None = None
+    since: float = 0.0
+
+
+@dataclass
+class Pool:
+    """Trains cells on a process per place; `timeout` is in seconds a cell. `watch_of` gives each cell its watch."""
+
+    places: Sequence[Place]
+    timeout: float | None
+    watch_of: Callable[[Cell], Watch]
+    stop: Stop
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        """Train cells, the longest first; those that other processes train come last.
+
+        Raises KeyboardInterrupt when asked to stop: once, running cells save and end; twice, they are killed.
+        """
+        self.fresh = deque(sorted(cells, key=lambda cell: -cell.work))
+        self.busy: deque[Cell] = deque()
+        self.workers: dict[int, Worker] = {}
+        try:
+            with self.stop.saving(), self.stop.on_signals():
+                while self._hand_out():
+                    self._listen()
+                    self._check_time()
+        finally:
+            for worker in self.workers.values():
+                worker.process.kill()
+                worker.process.join()
+        if self.stop.requested:
+            raise KeyboardInterrupt
+
+    def _hand_out(self) -> bool:
+        """Give every idle place a cell; whether anything is going on."""
+        if self.stop.requested:
+            self._ask_to_stop()
+        for index, place in enumerate(self.places):
+            if self.stop.requested or not (self.fresh or self.busy):
+                break
+            worker = self.workers.get(index)
+            if worker is None:
+                worker = self.workers[index] = _start(place)
+            if worker.cell is None:
+                patient = not self.fresh  # nothing else is left to do
+                worker.cell, worker.since = (self.busy if patient else self.fresh).popleft(), time.monotonic()
+                with contextlib.suppress(OSError):  # it has just died: _listen finds out
+                    worker.pipe.send((worker.cell, patient))
+        return any(worker.cell for worker in self.workers.values())
+
+    def _ask_to_stop(self) -> None:
+        self.fresh.clear()
+        self.busy.clear()
+        for worker in self.workers.values():
+            if worker.cell and worker.since < float("inf"):
+                worker.since = float("inf")  # asked
+                with contextlib.suppress(OSError):
+                    worker.pipe.send(STOP)
+
+    def _listen(self) -> None:
+        """Take what the workers say, and notice those that died."""
+        pipes = {worker.pipe: index for index, worker in self.workers.items()}
+        for pipe in wait([*pipes], timeout=TICK):
+            index = pipes[pipe]  # type: ignore[index]
+            worker = self.workers[index]
+            try:
+                message = worker.pipe.recv()
+            except (EOFError, OSError):
+                self._bury(index, None)
+                continue
+            if message not in ("ended", "busy", "stopped"):
+                if worker.cell:
+                    self.watch_of(worker.cell)(message)
+                continue
+            if message == "busy" and worker.cell:
+                self.busy.append(worker.cell)
+            worker.cell = None
+
+    def _check_time(self) -> None:
+        for index, worker in [*self.workers.items()]:
+            if self.timeout and worker.cell and time.monotonic() - worker.since > self.timeout:
+                self._bury(index, f"took longer than hydra.launcher.timeout={self.timeout:g} s")
+
+    def _bury(self, index: int, error: str | None) -> None:
+        """Record what became of the cell of a worker that died, or, with an `error`, has to."""
+        worker = self.workers.pop(index)
+        if error:
+            worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        cell = worker.cell
+        if cell is None or (self.stop.requested and not error):
+            return
+        result = outcome(cell, "failed", error=error or _death(worker.process.exitcode, self.places[index]))
+        with contextlib.suppress(OSError):
+            RunDir(cell.path).fail(cell, result)
+        self.watch_of(cell)(Ended("cell", result, ()))
+
+
+def _start(place: Place) -> Worker:
+    context = multiprocessing.get_context(START)
+    if START == "forkserver":
+        context.set_forkserver_preload(["resexp.launcher.warm"])
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]
+    with _no_main():
+        process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """A worker needs nothing of the program that started it: it must not import, let alone run, that again."""
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    main.__spec__ = None
+    if file is not None:
+        del main.__file__
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
+
+
+def _death(code: int | None, place: Place) -> str:
+    """The end of a process in words."""
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"its process was killed by {name}{hint}; see {os.path.relpath(place.log)}"
+    return f"its process ended with exit code {code}; see {os.path.relpath(place.log)}"
