@@ -6,15 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from resexp.kinds import InputError, nearest
+from resexp.kinds import InputError, nearest, refuse
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser
 
-    from resexp.compose import Composer
-    from resexp.record.result import CellResult
 
 HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
 
@@ -28,7 +26,7 @@ First steps
   resexp train -m depth=8,48 norm=none,pre,post residual=on,off
   resexp train --help
 """
-TRAIN_FLAGS = ("--cfg", "--config-dir", "--config-name", "--help", "--hydra-help", "--info", "--multirun")
+TRAIN_FLAGS = ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,107 +76,14 @@ def _parser(verb: str, about: str) -> "ArgumentParser":
     from argparse import ArgumentParser
 
     parser = ArgumentParser(prog=f"resexp {verb}", description=about, allow_abbrev=False)
-    parser.error = _refuse  # type: ignore[method-assign]
+    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 
-def _refuse(message: str) -> Any:
-    raise InputError(message)
-
-
 def _train(argv: list[str]) -> int:
-    from resexp.compose import Composer
+    from resexp.train_verb import run
 
-    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
-        sys.path.append(here)
-    args, parser = _train_args(argv)
-    composer = Composer(args.config_dir, args.config_name)
-    overrides = composer.overrides(args.overrides)
-    multirun = args.multirun or composer.is_sweep(overrides)
-    if args.help or args.hydra_help or args.cfg or args.info:
-        _inspect(composer, args, parser, overrides)
-        return 0
-    return _train_sweep(composer, overrides) if multirun else _train_cell(composer, overrides)
-
-
-def _train_cell(composer: "Composer", overrides: list[str]) -> int:
-    from resexp.record.store import check_writable
-    from resexp.stopping import Stop
-
-    cell, stop = composer.cell(overrides), Stop()
-    check_writable(Path(cell.dials.outputs))
-    from resexp.console.live import CellView
-    from resexp.run import train
-
-    with CellView() as view, stop.on_signals():
-        result = train(cell, view, stop=stop)
-    code = _close([result], cell.dials.outputs)
-    print(f"          {_command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
-    return code
-
-
-def _train_sweep(composer: "Composer", overrides: list[str]) -> int:
-    from hydra.types import RunMode
-
-    from resexp.console import tables
-    from resexp.console.sweep import SweepView
-    from resexp.record.store import check_writable
-    from resexp.stopping import Stop
-    from resexp.sweeping import sweep
-
-    jobs, stop = composer.jobs(overrides), Stop()
-    places = {cell.dials.outputs for _, cell in jobs} or {composer.load(overrides, RunMode.MULTIRUN).outputs}
-    for outputs in places:
-        check_writable(Path(outputs))
-    with SweepView([cell for _, cell in jobs], stop) as view:
-        results = sweep(composer, overrides, jobs, view.watch_of, stop)
-    tables.console().print(tables.matrix(results))
-    return _close(results, min(places))
-
-
-def _command() -> str:
-    from resexp.console.tables import command
-
-    return command()
-
-
-def _close(results: "list[CellResult]", outputs: str) -> int:
-    """Name the failures and the next command; the exit code."""
-    failed = [result for result in results if result.status != "done"]
-    for result in failed:
-        print(f"failed: {result.name}: {result.error}", file=sys.stderr)
-    where = "" if outputs == "outputs" else f" {outputs}"
-    print(f"next      {_command()} tensorboard{where}")
-    return 1 if failed else 0
-
-
-def _train_args(argv: list[str]) -> "tuple[Namespace, ArgumentParser]":
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
-    parser.error = _refuse  # type: ignore[method-assign]
-    args = parser.parse_intermixed_args(argv)
-    for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
-        if value is not None:
-            raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
-    for flag, value in (("--resolve", args.resolve), ("--package", args.package)):
-        if value and not args.cfg:
-            raise InputError(f"{flag} goes with --cfg")
-    return args, parser
-
-
-def _inspect(composer: "Composer", args: "Namespace", parser: "ArgumentParser", overrides: list[str]) -> None:
-    """--help, --hydra-help, --cfg and --info, by Hydra."""
-    hydra, name = composer.hydra, composer.config_name
-    args.overrides = overrides
-    if args.help:
-        hydra.app_help(name, parser, args)
-    elif args.hydra_help:
-        hydra.hydra_help(name, parser, args)
-    elif args.cfg:
-        hydra.show_cfg(name, overrides, args.cfg, args.package, args.resolve)
-    else:
-        hydra.show_info(args.info, name, overrides)
+    return run(argv)
 
 
 def _runs(argv: list[str]) -> int:

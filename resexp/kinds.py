@@ -5,11 +5,16 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 
 class InputError(ValueError):
     """Bad input: its message is one line for the user, who gets exit code 2 and nothing written."""
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise InputError."""
+    raise InputError(message)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ An option's own keys: GROUP.KEY=VALUE, for example optimizer.lr=3e-3. All of the
 Flags
   -m, --multirun    a sweep: every combination of comma-separated values
   --config-dir DIR  your own options: DIR/GROUP/OPTION.yaml
+  --dry-run         the cells, which of them are done, and an estimate of time and memory for the others
   --cfg job         print the configuration instead of training
   --info            what Hydra composed it from
   --hydra-help      the flags and groups of Hydra itself

@@ -68,3 +68,24 @@ def resexp(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """Mount a small tmpfs; gives a function that does so, and undoes it afterwards."""
+    mounted = []
+
+    def make(name, options):
+        target = tmp_path / name
+        target.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", target], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
+        mounted.append(target)
+        return target
+
+    yield make
+    for target in mounted:
+        subprocess.run(["umount", target], check=True)

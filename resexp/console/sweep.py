@@ -49,6 +49,8 @@ class SweepView:
         self.cells: dict[object, Progress] = {}
         for cell in cells:
             self._know(cell)
+        self.drawn: list[str] = []
+        self.matrix, self.lines = Table(), 0
         self.began = time.monotonic()
         self.live = Live(get_renderable=self._render, console=self.console, refresh_per_second=4, transient=True)
 
@@ -105,9 +107,12 @@ class SweepView:
             what = _label(p.cell) if p.role == "cell" else f"reference of {_label(p.cell)}"
             lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 5)), f"{p.step}/{p.steps}", p.loss)
         parts: list[RenderableType] = [lines, self._summary()]
-        matrix = tables.matrix([p.result for p in self.cells.values()]) if self.cells else Text()
-        if len(self.console.render_lines(matrix)) + len(running) + 3 < height:
-            parts.insert(0, matrix)
+        statuses: list[str] = [p.result.status for p in self.cells.values()]
+        if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
+            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in self.cells.values()])
+            self.lines = len(self.console.render_lines(self.matrix))
+        if self.lines + len(running) + 3 < height:
+            parts.insert(0, self.matrix)
         return Group(*parts)
 
     def _summary(self) -> Text:

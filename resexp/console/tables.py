@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import DIALS, arm_of
+from resexp.config import DIALS, Cell, arm_of
 from resexp.record.result import CellResult, Replicate, mean
 from resexp.stats.verdict import VERDICTS
 
@@ -160,6 +160,26 @@ def runs_table(results: Sequence[CellResult]) -> Table:
         loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
         table.add_row(r.name, verdicts(r), loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
     return table
+
+
+def plan(cells: Sequence[Cell], left: Sequence[Cell]) -> Table:
+    """A row per cell that a command asks for: what of it is to be trained."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=f"{len(cells)} cells, {len(left)} to train")
+    table.add_column("cell", overflow="fold")
+    table.add_column("seeds")
+    missing = {cell.id: cell.dials.seed_list for cell in left}
+    for cell in cells:
+        seeds, known = missing.get(cell.id, ()), len(cell.dials.seed_list)
+        parts = [Text(f"{len(seeds)} to train", "cyan")] if seeds else []
+        parts += [Text(f"{known - len(seeds)} done", "green")] if len(seeds) < known else []
+        table.add_row(cell.name, Text(", ").join(parts))
+    return table
+
+
+def estimate_text(seconds: float, memory: int, workers: int, threads: int) -> str:
+    """An estimate in a line; `memory` in bytes."""
+    where = f"{workers} worker{'s' * (workers > 1)} of {threads} thread{'s' * (threads > 1)}"
+    return f"estimate: {duration(seconds)} on {where}, up to {memory / 2**30:.1f} GB of memory each"
 
 
 def summary(result: CellResult) -> Text:

@@ -48,10 +48,7 @@ class LocalLauncher(Launcher):
     def places(self, cells: Sequence[Cell]) -> list[Place]:
         """Where workers compute: on a GPU each, or on an equal share of the cores."""
         wanted = [] if all(cell.dials.device == "cpu" for cell in cells) else gpus()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        most = len(wanted) or cores
-        count = min(len(cells), most) if isinstance(self.workers, str) else self.workers
-        threads = max(1, cores // max(1, count)) if isinstance(self.threads, str) else self.threads
+        count, threads = share(len(cells), self.workers, self.threads, most=len(wanted))
         logs = Path(self.config.hydra.sweep.dir).absolute()
         return [
             Place(
@@ -62,6 +59,13 @@ class LocalLauncher(Launcher):
             )
             for index in range(count)
         ]
+
+
+def share(cells: int, workers: int | str, threads: int | str, most: int = 0) -> tuple[int, int]:
+    """The number of workers for some cells, at most one per core or `most`, and of the threads of each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = max(1, min(cells, most or cores)) if isinstance(workers, str) else workers
+    return count, max(1, cores // count) if isinstance(threads, str) else threads
 
 
 def gpus() -> list[str]:

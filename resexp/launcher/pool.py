@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -20,7 +21,6 @@ from resexp.record.store import RunDir
 from resexp.stopping import Stop
 from resexp.watch import Ended, Watch
 
-START = "forkserver" if sys.platform == "linux" else "spawn"
 TICK = 0.2
 """Seconds between looks at the clock and at the signals."""
 
@@ -130,20 +130,25 @@ class Pool:
         self.watch_of(cell)(Ended("cell", result, ()))
 
 
+def context() -> BaseContext:
+    """How processes start: on Linux forked from one that has imported torch, elsewhere afresh."""
+    made = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if sys.platform == "linux":
+        made.set_forkserver_preload(["resexp.launcher.warm"])
+    return made
+
+
 def _start(place: Place) -> Worker:
-    context = multiprocessing.get_context(START)
-    if START == "forkserver":
-        context.set_forkserver_preload(["resexp.launcher.warm"])
-    ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]
-    with _no_main():
+    ours, theirs = context().Pipe()
+    process = context().Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]
+    with no_main():
         process.start()
     theirs.close()
     return Worker(process, ours)
 
 
 @contextlib.contextmanager
-def _no_main() -> Iterator[None]:
+def no_main() -> Iterator[None]:
     """A worker needs nothing of the program that started it: it must not import, let alone run, that again."""
     main = sys.modules["__main__"]
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)

@@ -1,0 +1,108 @@
+"""The verb `train`: a cell, a sweep, or a look at what they would be. What needs torch is imported when it trains."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.types import RunMode
+
+from resexp.compose import Composer
+from resexp.console import tables
+from resexp.console.sweep import SweepView
+from resexp.estimating import estimate, missing
+from resexp.kinds import InputError, refuse
+from resexp.record.result import CellResult
+from resexp.record.store import check_writable
+from resexp.stopping import Stop
+from resexp.sweeping import sweep
+
+
+def run(argv: list[str]) -> int:
+    """Train what a command line asks for, or show what that would be; the exit code."""
+    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
+        sys.path.append(here)
+    args, parser = _train_args(argv)
+    composer = Composer(args.config_dir, args.config_name)
+    overrides = composer.overrides(args.overrides)
+    multirun = args.multirun or composer.is_sweep(overrides)
+    if args.help or args.hydra_help or args.cfg or args.info:
+        _inspect(composer, args, parser, overrides)
+        return 0
+    if args.dry_run:
+        return _foresee(composer, overrides, multirun)
+    return _train_sweep(composer, overrides) if multirun else _train_cell(composer, overrides)
+
+
+def _train_cell(composer: Composer, overrides: list[str]) -> int:
+    cell, stop = composer.cell(overrides), Stop()
+    check_writable(Path(cell.dials.outputs))
+    from resexp.console.live import CellView
+    from resexp.run import train
+
+    with CellView() as view, stop.on_signals():
+        result = train(cell, view, stop=stop)
+    code = _close([result], cell.dials.outputs)
+    print(f"          {tables.command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
+    return code
+
+
+def _train_sweep(composer: Composer, overrides: list[str]) -> int:
+    jobs, stop = composer.jobs(overrides), Stop()
+    places = {cell.dials.outputs for _, cell in jobs} or {composer.load(overrides, RunMode.MULTIRUN).outputs}
+    for outputs in places:
+        check_writable(Path(outputs))
+    with SweepView([cell for _, cell in jobs], stop) as view:
+        results = sweep(composer, overrides, jobs, view.watch_of, stop)
+    tables.console().print(tables.matrix(results))
+    return _close(results, min(places))
+
+
+def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
+    cells = [cell for _, cell in composer.jobs(overrides)] if multirun else [composer.cell(overrides)]
+    left = missing(cells)
+    tables.console().print(tables.plan(cells, left))
+    if left:
+        launcher = composer.load(overrides, RunMode.MULTIRUN).hydra.launcher if multirun else {"workers": 1}
+        found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
+        print(tables.estimate_text(**asdict(found)))
+    return 0
+
+
+def _close(results: list[CellResult], outputs: str) -> int:
+    """Name the failures and the next command; the exit code."""
+    failed = [result for result in results if result.status != "done"]
+    for result in failed:
+        print(f"failed: {result.name}: {result.error}", file=sys.stderr)
+    where = "" if outputs == "outputs" else f" {outputs}"
+    print(f"next      {tables.command()} tensorboard{where}")
+    return 1 if failed else 0
+
+
+def _train_args(argv: list[str]) -> tuple[Namespace, ArgumentParser]:
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.add_argument("--dry-run", action="store_true", help="the cells, and what they will take")
+    args = parser.parse_intermixed_args(argv)
+    for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
+        if value is not None:
+            raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
+    for flag, value in (("--resolve", args.resolve), ("--package", args.package)):
+        if value and not args.cfg:
+            raise InputError(f"{flag} goes with --cfg")
+    return args, parser
+
+
+def _inspect(composer: Composer, args: Namespace, parser: ArgumentParser, overrides: list[str]) -> None:
+    """--help, --hydra-help, --cfg and --info, by Hydra."""
+    hydra, name = composer.hydra, composer.config_name
+    args.overrides = overrides
+    if args.help:
+        hydra.app_help(name, parser, args)
+    elif args.hydra_help:
+        hydra.hydra_help(name, parser, args)
+    elif args.cfg:
+        hydra.show_cfg(name, overrides, args.cfg, args.package, args.resolve)
+    else:
+        hydra.show_info(args.info, name, overrides)

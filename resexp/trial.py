@@ -1,0 +1,39 @@
+"""A few steps of a cell, timed; nothing is recorded."""
+
+import resource
+import sys
+import time
+from dataclasses import replace
+
+import torch
+
+from resexp.build import build, load_data
+from resexp.config import Cell
+from resexp.engine.events import Steps
+from resexp.engine.fit import fit, subset
+
+WARM_UP, TIMED = 3, 8
+
+
+def trial(cell: Cell, threads: int) -> tuple[float, int]:
+    """Seconds that all steps of a cell take, and bytes of memory at the peak of this process, imports included."""
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    steps = min(cell.dials.steps, WARM_UP + TIMED)
+    short = replace(cell, dials=replace(cell.dials, steps=steps, log_every=1, eval_every=cell.dials.steps))
+    training = build(short, cell.dials.seed_list, load_data(cell))
+    ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
+    pack, data = training.pack, training.data
+    setup = ticks[0] - began
+    per_step = (ticks[-1] - ticks[min(WARM_UP, steps) - 1]) / max(1, steps - WARM_UP)
+    began = time.perf_counter()
+    pack.evaluate(data, subset(data.validation))
+    look = time.perf_counter() - began
+    samples = len(subset(data.train)) + len(data.validation)
+    evaluation = look * (cell.dials.steps / cell.dials.eval_every + samples / len(subset(data.validation)))
+    return setup + per_step * cell.dials.steps + evaluation, _peak()
+
+
+def _peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

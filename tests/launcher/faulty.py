@@ -1,0 +1,57 @@
+"""Normalizers that go wrong, each in a way of its own; tests copy this file to where users' own classes lie."""
+
+import ctypes
+import os
+import signal
+import time
+
+import torch
+
+
+class Raises(torch.nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not x.is_meta:
+            self.fault(x)
+        return x
+
+    def fault(self, x: torch.Tensor) -> None:
+        raise RuntimeError("out of luck")
+
+
+class Killed(Raises):
+    def fault(self, x):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Segfaults(Raises):
+    def fault(self, x):
+        ctypes.string_at(0)
+
+
+class Exits(Raises):
+    def fault(self, x):
+        os._exit(3)
+
+
+class Hangs(Raises):
+    def fault(self, x):
+        time.sleep(10_000)
+
+
+class Eats(Raises):
+    """Allocates without end."""
+
+    def fault(self, x):
+        eaten = []
+        while True:
+            eaten.append(torch.ones(2**26))
+
+
+class Large(Raises):
+    """Allocates half a gigabyte per replicate, for a moment."""
+
+    def fault(self, x):
+        x.flatten()[:1].expand(2**27).clone()

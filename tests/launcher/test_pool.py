@@ -1,0 +1,216 @@
+"""A sweep on the pool, and every fault that it has to survive, with the real thing."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+SWEEP = ("train", "-m", *TINY, "steps=40", "depth=1,2", "norm=none,pre", "checkpoint_every=0")
+FAULTS = ("Raises", "Killed", "Segfaults", "Exits", "Hangs", "Eats", "Large")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start the command without waiting for it."""
+    running = []
+
+    def start(*args):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "resexp", *args],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """The faulty normalizers as options: `normalizer=raises`, …"""
+    shutil.copy(Path(__file__).with_name("faulty.py"), tmp_path / "faulty.py")
+    (tmp_path / "mine" / "normalizer").mkdir(parents=True)
+    for name in FAULTS:
+        (tmp_path / "mine" / "normalizer" / f"{name.lower()}.yaml").write_text(f"# Faulty.\n_target_: faulty.{name}\n")
+    return ("--config-dir", "mine")
+
+
+def _cells(resexp, path="outputs"):
+    """What `runs --json` tells, by the part of the name that says what the cell is."""
+    return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
+
+
+def _numbers(cells):
+    return {name: (cell["status"], cell["replicates"]) for name, cell in cells.items()}
+
+
+def _workers():
+    """Living processes of this test that were forked to train."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            here = (status.parent / "cwd").resolve() == Path.cwd()
+            if here and b"multiprocessing" in status.read_bytes():
+                found.append(int(status.parent.name))
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
+def test_a_sweep_equals_its_cells_one_by_one(resexp):
+    swept = resexp(*SWEEP)
+    assert (swept.returncode, swept.stderr) == (0, "")
+    assert re.findall(r"^\[(\d)/4\] ", swept.stdout, re.M) == ["1", "2", "3", "4"]
+    for depth in (1, 2):
+        for norm in ("none", "pre"):
+            single = ("train", *TINY, "steps=40", f"depth={depth}", f"norm={norm}", "outputs=single")
+            assert resexp(*single).returncode == 0
+    basic = resexp(*SWEEP, "hydra/launcher=basic", "outputs=basic")
+    assert basic.returncode == 0, basic.stderr
+    assert _numbers(_cells(resexp)) == _numbers(_cells(resexp, "single")) == _numbers(_cells(resexp, "basic"))
+    again = resexp(*SWEEP)
+    assert again.stdout.count("(done before)") == 4
+
+
+def test_each_fault_costs_its_own_cell_and_nothing_else(resexp, faulty):
+    normalizers = "layernorm,raises,killed,segfaults,exits,hangs,eats"
+    limits = ("hydra.launcher.timeout=30", "hydra.launcher.memory=3", "hydra.launcher.workers=2")
+    run = resexp("train", "-m", *faulty, *TINY, "norm=pre", "depth=1,2", f"normalizer={normalizers}", *limits)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stdout + run.stderr
+    cells = _cells(resexp)
+    errors = {}
+    for name, cell in cells.items():
+        errors.setdefault(cell["choices"]["normalizer"], []).append(cell["error"])
+        assert cell["status"] == ("done" if cell["choices"]["normalizer"] == "layernorm" else "failed"), name
+    assert [len(found) for found in errors.values()] == [2] * 7
+    for normalizer, said in {
+        "raises": "RuntimeError: out of luck (faulty.py:",
+        "killed": "killed by SIGKILL (out of memory?)",
+        "segfaults": "killed by SIGSEGV",
+        "exits": "ended with exit code 3",
+        "hangs": "took longer than hydra.launcher.timeout=30 s",
+        "eats": "can't allocate memory",
+    }.items():
+        assert all(said in error for error in errors[normalizer]), errors[normalizer]
+        assert run.stderr.count(said) == 2
+    log = next(Path(re.search(r"see (\S+)", errors["segfaults"][0])[1]).parent.glob("worker*.log")).parent
+    assert any("Segmentation fault" in file.read_text() for file in log.glob("*.log"))
+
+
+def test_a_pack_that_does_not_fit_is_split_and_says_so(resexp, faulty):
+    given = ("train", "-m", *faulty, *TINY, "depth=1", "steps=3", "norm=pre", "normalizer=large")
+    assert resexp(*given, "outputs=whole").returncode == 0
+    assert resexp(*given, "hydra.launcher.memory=1.8").returncode == 0
+    (split,), (whole,) = _cells(resexp).values(), _cells(resexp, "whole").values()
+    assert split["replicates"] == whole["replicates"]
+    assert whole["notes"] == []
+    assert re.match(r"seeds 0, 1, 2 did not fit in one pack, so went in two \(RuntimeError: ", split["notes"][0])
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_numbers(resexp, started):
+    given = (*SWEEP, "steps=400", "checkpoint_every=0.05", "eval_every=100")
+    assert resexp(*given, "outputs=whole").returncode == 0
+    moments, done, resumed = random.Random(7), {}, 0
+    for _ in range(20):
+        process = started(*given)
+        time.sleep(moments.uniform(2.0, 6.0))
+        process.kill()
+        process.communicate()
+        ended = time.monotonic()
+        while _workers() and time.monotonic() - ended < 5:
+            time.sleep(0.05)
+        assert _workers() == []
+        resumed += len({file.parent for file in Path("outputs").rglob("checkpoint-*")})
+        cells = {n: c for n, c in _cells(resexp).items() if c["status"] == "done"} if Path("outputs").exists() else {}
+        assert {name: cells[name]["replicates"] for name in done} == done
+        done = {name: cell["replicates"] for name, cell in cells.items()}
+    assert resumed > 0
+    assert resexp(*given).returncode == 0
+    assert _numbers(_cells(resexp)) == _numbers(_cells(resexp, "whole"))
+    assert not [*Path("outputs").rglob("checkpoint-*")]
+
+
+def _wait_for_training(process):
+    began = time.monotonic()
+    while not [*Path("outputs").rglob("events.out.*")]:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - began < 120
+        time.sleep(0.05)
+    time.sleep(1)
+
+
+LONG = ("train", "-m", *TINY, "steps=30000", "depth=1,2", "norm=none,pre", "log_every=50")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_once_it_saves_and_ends(resexp, started, number):
+    process = started(*LONG)
+    _wait_for_training(process)
+    os.killpg(process.pid, number)  # as a terminal does: to every process
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (
+        130,
+        "resexp: interrupted; the same command goes on with what is missing\n",
+    )
+    cells = _cells(resexp)
+    assert {cell["status"] for cell in cells.values()} == {"interrupted"}
+    assert len(cells) <= 2
+    for cell in cells.values():
+        (checkpoint,) = Path(cell["path"]).glob("checkpoint-*")
+        assert int(checkpoint.stem.split("-")[1]) == cell["replicates"][0]["steps"] > 0
+    assert _workers() == []
+
+
+def test_asked_twice_it_stops_at_once(resexp, started, faulty):
+    process = started("train", "-m", *faulty, *TINY, "depth=1,2", "norm=pre", "normalizer=hangs")
+    _wait_for_training(process)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert {cell["status"] for cell in _cells(resexp).values()} == {"interrupted"}
+    assert _workers() == []
+
+
+def test_two_sweeps_at_once_train_each_cell_once(resexp, started, tmp_path):
+    first = started(*SWEEP, "steps=1000", "checkpoint_every=30")
+    second = started(*SWEEP, "steps=1000", "checkpoint_every=30", "depth=2,3")
+    for process in (first, second):
+        output, error = process.communicate(timeout=300)
+        assert process.returncode == 0, error
+        assert output.count("trained") + output.count("slow") >= 4
+    cells = _cells(resexp)
+    assert [cell["status"] for cell in cells.values()] == ["done"] * 6
+    for cell in cells.values():
+        assert len(json.loads((Path(cell["path"]) / "run.json").read_text())["trainings"]) == 1
+
+
+def test_a_disk_that_fills_up_fails_cells_and_nothing_counts(resexp, mount):
+    target = mount("small", "size=400k")
+    run = resexp(*SWEEP, "steps=2000", "log_every=1", f"outputs={target}")
+    assert run.returncode == 1, (run.stdout, run.stderr)
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "No space left on device" in run.stdout + run.stderr
+    for cell in _cells(resexp, str(target)).values():
+        assert cell["status"] != "done"
