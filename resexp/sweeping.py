@@ -1,8 +1,11 @@
 """A sweep: its cells handed to Hydra's sweeper and launcher, its record, and what came out."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -15,21 +18,24 @@ from omegaconf import DictConfig
 
 from resexp.check import Checker, one_line
 from resexp.compose import Composer
-from resexp.config import Cell
+from resexp.config import DIGITS, Cell
 from resexp.grid import GridSweeper
-from resexp.launcher.local import LocalLauncher
+from resexp.kinds import InputError
+from resexp.launcher.local import LocalLauncher, share
+from resexp.launcher.pool import Pool
+from resexp.launcher.worker import Place
 from resexp.record.result import CellResult, mean, outcome
-from resexp.record.store import RunDir, write_json
+from resexp.record.store import RESULT, RunDir, write_json
 from resexp.stopping import Stop
-from resexp.watch import Watch
+from resexp.watch import Ended, Watch
 
 Jobs = list[tuple[list[str], Cell]]
 
 
 class Task:
-    """What Hydra's launchers call, here or in another process, with the configuration of each job.
+    """What Hydra's launchers call, here or on another machine, with the configuration of each job.
 
-    It returns the metric of the cell, and never raises what a cell may raise.
+    The cell is trained in a process of its own, so that nothing that befalls it befalls the job. It returns the metric.
     """
 
     def __init__(self, checker: Checker, jobs: Jobs, watch_of: Callable[[Cell], Watch], stop: Stop) -> None:
@@ -40,11 +46,11 @@ class Task:
 
     def __call__(self, config: DictConfig) -> float:
         """Train the cell."""
-        from resexp.run import train
-
-        cell = self.checker.cell(config, HydraConfig.get())
-        with self.stop.on_signals():
-            train(cell, self.watch_of(cell), stop=self.stop, isolate=True)
+        hydra = HydraConfig.get()
+        cell = self.checker.cell(config, hydra)
+        _, threads = share(1, 1, "auto")
+        log = Path(str(hydra.sweep.dir)).absolute() / f"{cell.id[:DIGITS]}.log"
+        Pool([Place(threads, None, log)], None, self.watch_of, self.stop).run([cell])
         return self.metric(cell)
 
     def metric(self, cell: Cell) -> float:
@@ -58,11 +64,11 @@ def _unwatched(cell: Cell) -> Watch:
     return lambda event: None
 
 
-def recorded(cell: Cell) -> CellResult:
-    """What is on the disk of a cell, of the seeds asked for; a failure where that is not all of them."""
+def recorded(cell: Cell, error: str | None = None) -> CellResult:
+    """What is on the disk of a cell, of the seeds asked for; a failure, because of `error`, where it has not ended."""
     result = RunDir(cell.path).result(Path(cell.dials.outputs).absolute())
-    if result is None:
-        return outcome(cell, "failed", error="it left nothing behind")
+    if result is None or (error and result.status == "interrupted"):
+        return outcome(cell, "failed", error=error or "it left nothing behind")
     have = [r for r in result.replicates if r.seed in cell.dials.seed_list]
     if result.status == "done" and len(have) < len(cell.dials.seed_list):
         return outcome(cell, "failed", error="some of its seeds are missing")
@@ -98,11 +104,48 @@ def sweep(
     _write(record, overrides, cells.values())
     task = Task(composer.checker, jobs, watch, stop)
     given = [*overrides, f"hydra.sweep.dir={_quoted(str(directory))}"]
+    is_ours = str(config.hydra.launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
+    error = None
+    with contextlib.nullcontext() if is_ours else _looking([*cells.values()], watch_of):
+        try:
+            one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+        except (InputError, OSError):
+            raise
+        except Exception as fault:  # an engine may raise anything when one of its jobs is lost
+            error = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+        finally:
+            _write(record, overrides, cells.values())
+    return [recorded(cell, error) for cell in cells.values()]
+
+
+@contextlib.contextmanager
+def _looking(cells: list[Cell], watch_of: Callable[[Cell], Watch]) -> Iterator[None]:
+    """Look, while a cluster works, which of `cells` have ended, and tell those who watch."""
+    began, over, waiting = time.time(), threading.Event(), cells
+
+    def look() -> None:
+        for cell in [*waiting]:
+            file = cell.path / RESULT
+            with contextlib.suppress(OSError):
+                is_new = file.stat().st_mtime >= began
+                result = recorded(cell)
+                counts = is_new or (result.status == "done" and not cell.dials.fresh)
+                if counts and not RunDir(cell.path).is_locked():  # then its bar is known, too
+                    waiting.remove(cell)
+                    watch_of(cell)(Ended("cell", result, cell.dials.seed_list if is_new else ()))
+
+    def until_over() -> None:
+        while not over.wait(max(1.0, len(cells) / 1000)):
+            look()
+
+    thread = threading.Thread(target=until_over, daemon=True)
+    thread.start()
     try:
-        one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+        yield
     finally:
-        _write(record, overrides, cells.values())
-    return [recorded(cell) for cell in cells.values()]
+        over.set()
+        thread.join()
+        look()
 
 
 def _register() -> None:

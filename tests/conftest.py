@@ -1,6 +1,7 @@
 """What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from resexp.compose import Composer
 from resexp.config import Cell
 
+FAULTY = Path(__file__).parent / "launcher" / "faulty.py"
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 TINY = ("depth=2", "width=16", "steps=6", "batch_size=32", "log_every=2", "eval_every=3", "seeds=3", "threads=1")
 
@@ -89,3 +91,13 @@ def mount(tmp_path):
     yield make
     for target in mounted:
         subprocess.run(["umount", target], check=True)
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """The faulty normalizers as options: `normalizer=raises`, …"""
+    shutil.copy(FAULTY, tmp_path / "faulty.py")
+    (tmp_path / "mine" / "normalizer").mkdir(parents=True)
+    for name in re.findall(r"^class (\w+)", FAULTY.read_text(), re.M):
+        (tmp_path / "mine" / "normalizer" / f"{name.lower()}.yaml").write_text(f"# Faulty.\n_target_: faulty.{name}\n")
+    return ("--config-dir", "mine")

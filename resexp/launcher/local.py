@@ -62,10 +62,12 @@ class LocalLauncher(Launcher):
 
 
 def share(cells: int, workers: int | str, threads: int | str, most: int = 0) -> tuple[int, int]:
-    """The number of workers for some cells, at most one per core or `most`, and of the threads of each."""
+    """The number of workers for some cells, at most `most` or one per core, and of the threads of each."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = max(1, min(cells, most or cores)) if isinstance(workers, str) else workers
-    return count, max(1, cores // count) if isinstance(threads, str) else threads
+    told = os.environ.get("OMP_NUM_THREADS", "")  # a cluster's engine knows best
+    each = int(told) if told.isdecimal() else cores // count
+    return count, max(1, each) if isinstance(threads, str) else threads
 
 
 def gpus() -> list[str]:

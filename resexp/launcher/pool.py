@@ -132,7 +132,10 @@ class Pool:
 
 def context() -> BaseContext:
     """How processes start: on Linux forked from one that has imported torch, elsewhere afresh."""
-    made = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    method = "forkserver" if sys.platform == "linux" else "spawn"
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        multiprocessing.set_start_method(method, force=True)  # joblib's own, which a new process would not know
+    made = multiprocessing.get_context(method)
     if sys.platform == "linux":
         made.set_forkserver_preload(["resexp.launcher.warm"])
     return made

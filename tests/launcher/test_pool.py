@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from tests.conftest import TINY
 pytestmark = pytest.mark.slow
 
 SWEEP = ("train", "-m", *TINY, "steps=40", "depth=1,2", "norm=none,pre", "checkpoint_every=0")
-FAULTS = ("Raises", "Killed", "Segfaults", "Exits", "Hangs", "Eats", "Large")
 
 
 @pytest.fixture
@@ -42,16 +40,6 @@ def started(tmp_path):
     for process in running:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def faulty(tmp_path):
-    """The faulty normalizers as options: `normalizer=raises`, …"""
-    shutil.copy(Path(__file__).with_name("faulty.py"), tmp_path / "faulty.py")
-    (tmp_path / "mine" / "normalizer").mkdir(parents=True)
-    for name in FAULTS:
-        (tmp_path / "mine" / "normalizer" / f"{name.lower()}.yaml").write_text(f"# Faulty.\n_target_: faulty.{name}\n")
-    return ("--config-dir", "mine")
 
 
 def _cells(resexp, path="outputs"):

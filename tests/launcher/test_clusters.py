@@ -1,0 +1,63 @@
+"""Sweeps through other engines, for real: submitit's local executor, a Ray instance on loopback, joblib, Optuna."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+SWEEP = ("train", "-m", *TINY, "steps=20", "depth=1,2", "norm=none,pre")
+
+
+def _cells(resexp, path="outputs"):
+    return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "package"),
+    [("joblib", "hydra_joblib_launcher"), ("submitit_local", "hydra_submitit_launcher"), ("ray", "hydra_ray_launcher")],
+)
+def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, package):
+    pytest.importorskip(f"hydra_plugins.{package}")
+    assert resexp(*SWEEP, "outputs=local").returncode == 0
+    run = resexp(*SWEEP, f"hydra/launcher={launcher}")
+    assert run.returncode == 0, run.stderr
+    assert len(re.findall(r"^\[\d/4\] ", run.stdout, re.M)) == 4
+    expected, found = _cells(resexp, "local"), _cells(resexp)
+    assert {n: c["replicates"] for n, c in found.items()} == {n: c["replicates"] for n, c in expected.items()}
+    again = resexp(*SWEEP, f"hydra/launcher={launcher}")
+    assert again.stdout.count("(done before)") == 4
+
+    faults = ("depth=1", "norm=pre", "normalizer=layernorm,raises,killed")
+    failing = resexp("train", "-m", *faulty, *TINY, *faults, f"hydra/launcher={launcher}", "outputs=faulty")
+    assert failing.returncode == 1
+    assert "RuntimeError: out of luck (faulty.py:" in failing.stderr
+    assert "killed by SIGKILL" in failing.stderr
+    assert "Traceback" not in failing.stderr
+    assert sorted(c["status"] for c in _cells(resexp, "faulty").values()) == ["done", "failed", "failed"]
+
+
+def test_optuna_searches_by_the_metric(resexp):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = (
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=6",
+        "hydra.sweeper.n_jobs=2",
+        "hydra.sweeper.sampler.seed=3",
+    )
+    space = ("optimizer.lr=tag(log, interval(1e-4,1e-1))", "metric=loss_train")
+    run = resexp("train", "-m", *TINY, "steps=30", "norm=pre", *search, *space)
+    assert run.returncode == 0, run.stderr
+    cells = [*_cells(resexp).values()]
+    assert len(cells) == 6
+    losses = {c["config"]["optimizer"]["lr"]: math.fsum(r["loss_train"] for r in c["replicates"]) / 3 for c in cells}
+    best = min(losses, key=losses.__getitem__)
+    results = next(Path("outputs").rglob("optimization_results.yaml")).read_text()
+    assert f"optimizer.lr: {best}" in results
+    assert float(re.search(r"best_value: (\S+)", results)[1]) == pytest.approx(losses[best])
+    assert run.stdout.count("optimizer.lr") >= 1
