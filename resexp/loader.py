@@ -8,6 +8,7 @@ from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -49,6 +50,20 @@ def _shown(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+class Repository(CachingConfigRepository):
+    """Hydra's, whose files Hydra copies, all of them, for every composition and question; here, just what is read."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Repository":
+        """Another view of the same files, with a search path of its own."""
+        view = copy.copy(self)
+        view.delegate = copy.deepcopy(self.delegate, memo)
+        return view
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """As CachingConfigRepository.load_config; the caller may change the result."""
+        return copy.deepcopy(super().load_config(config_path))
+
+
 class Loader(ConfigLoaderImpl):
     """Hydra's loader, reading every file once and composing every cell once, however often Hydra asks for it."""
 
@@ -58,7 +73,7 @@ class Loader(ConfigLoaderImpl):
             anchor = SearchPathQuery(provider="schema")
             path.prepend(provider="command-line", path=f"file://{Path(config_dir).absolute()}", anchor=anchor)
         super().__init__(config_search_path=path)
-        self.repository = CachingConfigRepository(self.repository)  # type: ignore[assignment]
+        self.repository = Repository(self.repository)  # type: ignore[assignment]
         self._composed: dict[tuple[object, ...], DictConfig] = {}
 
     def load_configuration(

@@ -20,6 +20,9 @@ ALIGN = 16
 CHUNK = 4096
 """Values that one partial sum of a gradient norm covers: too few for a second thread, so threads change no digit."""
 
+SQUARABLE = (1e-12, 1e12)
+"""Gradient norms between these come from squares that neither vanish nor overflow in float32."""
+
 EVALUATE = 1024
 """Samples that are evaluated at a time."""
 
@@ -135,9 +138,15 @@ class Pack:
 
     def clip(self, largest: float | None) -> Tensor:
         """Each replicate's gradient norm (R,), by which its gradients are scaled down where it is above `largest`."""
-        peak_R = self.grads_RP.abs().amax(1).clamp_min(torch.finfo(self.grads_RP.dtype).tiny)
-        scaled = self.grads_RP / peak_R[:, None]  # squares of large gradients would overflow
-        norm_R = scaled.view(len(self), -1, CHUNK).square().sum(-1).sum(-1).sqrt() * peak_R
+        norm_R = _norm(self.grads_RP)
+        if self.device.type == "cpu":  # where looking at a value costs nothing
+            unsafe = (~((norm_R > SQUARABLE[0]) & (norm_R < SQUARABLE[1]))).nonzero().flatten()
+        else:
+            unsafe = torch.arange(len(self), device=self.device)
+        if len(unsafe):
+            rows = self.grads_RP[unsafe]
+            peak = rows.abs().amax(1).clamp_min(torch.finfo(rows.dtype).tiny)
+            norm_R[unsafe] = _norm(rows / peak[:, None]) * peak
         if largest is not None:
             self.grads_RP *= (largest / (norm_R + 1e-6)).clamp(max=1.0)[:, None]
         return norm_R
@@ -154,3 +163,10 @@ class Pack:
                 total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, lane.buffers, batch, y))
         loss_R, accuracy_R = total / len(split)
         return loss_R, accuracy_R
+
+
+def _norm(matrix_RP: Tensor) -> Tensor:
+    """The norm of each row, (R,), in an order of summation that depends on nothing but its length."""
+    chunks = matrix_RP.view(len(matrix_RP), -1, CHUNK)
+    norm_R: Tensor = torch.linalg.vector_norm(torch.linalg.vector_norm(chunks, dim=-1), dim=-1)
+    return norm_R

@@ -18,20 +18,24 @@ TRAIN = 1438  # as many of the 1,797 digits as resexp trains on
 
 
 class Block(nn.Module):
-    """x + W₂ relu(W₁ LN(x)), as in resexp's pre-norm residual block."""
+    """x + W₂ relu(W₁ LN(x)) and its variants, as in resexp's blocks."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, norm: str, residual: bool) -> None:
         super().__init__()
-        self.norm, self.fc1, self.fc2 = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
+        self.pre = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
+        self.post = nn.LayerNorm(width) if norm == "post" else nn.Identity()
+        self.fc1, self.fc2, self.residual = nn.Linear(width, width), nn.Linear(width, width), residual
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.fc2(F.relu(self.fc1(self.norm(x))))
+        branch = self.fc2(F.relu(self.fc1(self.pre(x))))
+        return self.post(x + branch if self.residual else branch)
 
 
-def network() -> nn.Module:
-    """Stem, blocks, final LayerNorm, head."""
-    blocks = (Block(WIDTH) for _ in range(DEPTH))
-    return nn.Sequential(nn.Linear(64, WIDTH), *blocks, nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 10))
+def network(depth: int = DEPTH, norm: str = "pre", residual: bool = True) -> nn.Module:
+    """Stem, blocks, final LayerNorm where the blocks begin with one, head."""
+    blocks = (Block(WIDTH, norm, residual) for _ in range(depth))
+    final = nn.LayerNorm(WIDTH) if norm == "pre" else nn.Identity()
+    return nn.Sequential(nn.Linear(64, WIDTH), *blocks, final, nn.Linear(WIDTH, 10))
 
 
 def loader() -> DataLoader[tuple[Tensor, ...]]:

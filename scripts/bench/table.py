@@ -48,14 +48,15 @@ class Row:
     target: tuple[str, float] | None = None
 
     def __str__(self) -> str:
-        digits = {"s": 2, "×": 2, "ms": 1, "MB": 0}[self.unit]
+        digits = {"s": 2, "×": 2, "ms": 1, "MB": 0, "%": 0, "": 2}[self.unit]
         middle, low, high = (f"{f(self.samples):.{digits}f}" for f in (median, min, max))
         target = met = "–"
         if self.target:
             sign, limit = self.target
-            target = f"{sign} {limit:g} {self.unit}"
+            target = f"{sign} {limit:g} {self.unit}".rstrip()
             met = "yes" if MEETS[sign](median(self.samples), limit) else "**missed**"
-        return f"| {self.what} | {target} | {middle} {self.unit} [{low}, {high}], {len(self.samples)} | {met} |"
+        measured = f"{middle} {self.unit}".rstrip()
+        return f"| {self.what} | {target} | {measured} [{low}, {high}], {len(self.samples)} | {met} |"
 
 
 def first_step() -> list[float]:
