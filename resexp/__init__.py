@@ -1,4 +1,4 @@
-"""resexp, the trainability lab. Public: `train`, `load`. Importing it imports nothing heavy."""
+"""resexp, the trainability lab. Public: `train`, `sweep`, `load`. Importing it imports nothing heavy."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
 
-__all__ = ["load", "train"]
+__all__ = ["load", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -30,6 +30,29 @@ def train(*overrides: str, **dials: Any) -> "CellResult":
     stop = Stop()
     with stop.on_signals():
         return run(cell, stop=stop)
+
+
+def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
+    """Train the cells of a sweep, as `resexp train -m` does, and return their results.
+
+    `sweep("hydra.launcher.workers=2", norm=["none", "pre"], depth=[8, 48], seeds=5)`: a list is a set of values to
+    sweep, but for `seeds`, where it is the seeds themselves. Raises as `train` does.
+    """
+    from resexp.compose import Composer
+    from resexp.record.store import check_writable
+    from resexp.stopping import Stop
+    from resexp.sweeping import sweep as run
+
+    def values_of(key: str, value: object) -> str:
+        many = isinstance(value, list | tuple | range) and key != "seeds"
+        return ",".join(map(_quoted, value)) if many else _quoted(value)  # type: ignore[call-overload]
+
+    composer = Composer()
+    given = composer.overrides([*overrides, *(f"{key}={values_of(key, value)}" for key, value in values.items())])
+    jobs = composer.jobs(given)
+    for outputs in {cell.dials.outputs for _, cell in jobs}:
+        check_writable(Path(outputs))
+    return run(composer, given, jobs, lambda cell: lambda event: None, Stop())
 
 
 def load(path: str | Path = "outputs") -> "Frames":

@@ -91,9 +91,10 @@ def _runs(argv: list[str]) -> int:
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="outputs directories or parts [outputs]")
     parser.add_argument("--json", action="store_true", help="a list with one object per cell")
     args = parser.parse_args(argv)
-    from resexp.record.store import scan
+    from resexp.record.index import is_sweep, scan
 
-    results = [*scan(args.paths or [Path("outputs")])]
+    paths = args.paths or [Path("outputs")]
+    results = [*scan(paths)]
     if args.json:
         import json
 
@@ -102,7 +103,7 @@ def _runs(argv: list[str]) -> int:
     from resexp.console import tables
 
     if results:
-        tables.console().print(tables.runs_table(results))
+        tables.console().print((tables.matrix if all(map(is_sweep, paths)) else tables.runs_table)(results))
     else:
         print(f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start")
     return 0

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from resexp.kinds import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, InputError, Kind, one_of, whole
+from resexp.kinds import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, TUNING, InputError, Kind, one_of, whole
 
 SCHEMA = 1
 """Version of what a cell's identity hashes; a change of meaning raises it, so that old results are never reused."""
@@ -53,6 +53,12 @@ class Dials:
         "auto",
         one_of("auto", "none", "weights", "all"),
         "what stays at the end: the final weights, unless they are large (auto), none, weights, or all",
+        identity=False,
+    )
+    tuning_seeds: list[int] | None = dial(
+        None,
+        TUNING,
+        "seeds that choose among the lrs of a sweep; the others test the choice",
         identity=False,
     )
     metric: str = dial(

@@ -61,6 +61,7 @@ def _are_seeds(value: Any) -> bool:
 
 
 SEEDS = Kind("an integer from 1 to 10000 or a list of different integers from 0", _are_seeds)
+TUNING = Kind("null or a list of seeds", lambda v: v is None or (isinstance(v, list) and _are_seeds(v)))
 CLIP = Kind("null or a number > 0", lambda v: v is None or (_is_number(v) and v > 0))
 DEVICE = Kind(
     "auto, cpu, cuda, cuda:N or mps",

@@ -131,5 +131,4 @@ def _missing(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
 
 def _unjudged(result: CellResult, role: str) -> bool:
     """Whether a done cell still lacks the bar of today's rules; a reference needs none."""
-    known = result.reference is not None and result.reference.measured
-    return role == "cell" and result.status == "done" and not known
+    return role == "cell" and result.status == "done" and not result.is_judged

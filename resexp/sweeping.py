@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,8 @@ from resexp.kinds import InputError
 from resexp.launcher.local import LocalLauncher, share
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.result import CellResult, mean, outcome
+from resexp.record.index import SWEEP, recorded
+from resexp.record.result import CellResult, mean
 from resexp.record.store import RESULT, RunDir, write_json
 from resexp.stopping import Stop
 from resexp.watch import Ended, Watch
@@ -64,25 +64,6 @@ def _unwatched(cell: Cell) -> Watch:
     return lambda event: None
 
 
-def recorded(cell: Cell, error: str | None = None) -> CellResult:
-    """What is on the disk of a cell, of the seeds asked for; a failure, because of `error`, where it has not ended."""
-    result = RunDir(cell.path).result(Path(cell.dials.outputs).absolute())
-    if result is None or (error and result.status == "interrupted"):
-        return outcome(cell, "failed", error=error or "it left nothing behind")
-    have = [r for r in result.replicates if r.seed in cell.dials.seed_list]
-    if result.status == "done" and len(have) < len(cell.dials.seed_list):
-        return outcome(cell, "failed", error="some of its seeds are missing")
-    return outcome(
-        cell,
-        result.status,
-        replicates=have,
-        reference=result.reference,
-        error=result.error,
-        seconds=result.seconds,
-        notes=result.notes,
-    )
-
-
 def sweep(
     composer: Composer, overrides: list[str], jobs: Jobs, watch_of: Callable[[Cell], Watch], stop: Stop
 ) -> list[CellResult]:
@@ -100,7 +81,7 @@ def sweep(
     config = composer.load(overrides, RunMode.MULTIRUN)
     directory = Path(str(config.hydra.sweep.dir)).absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    record = directory / "sweep.json"
+    record = directory / SWEEP
     _write(record, overrides, cells.values())
     task = Task(composer.checker, jobs, watch, stop)
     given = [*overrides, f"hydra.sweep.dir={_quoted(str(directory))}"]
@@ -121,18 +102,23 @@ def sweep(
 @contextlib.contextmanager
 def _looking(cells: list[Cell], watch_of: Callable[[Cell], Watch]) -> Iterator[None]:
     """Look, while a cluster works, which of `cells` have ended, and tell those who watch."""
-    began, over, waiting = time.time(), threading.Event(), cells
+
+    def written(cell: Cell) -> float:
+        with contextlib.suppress(OSError):
+            return (cell.path / RESULT).stat().st_mtime
+        return 0.0
+
+    over, waiting, before = threading.Event(), cells, [written(cell) for cell in cells]
 
     def look() -> None:
-        for cell in [*waiting]:
-            file = cell.path / RESULT
-            with contextlib.suppress(OSError):
-                is_new = file.stat().st_mtime >= began
-                result = recorded(cell)
-                counts = is_new or (result.status == "done" and not cell.dials.fresh)
-                if counts and not RunDir(cell.path).is_locked():  # then its bar is known, too
-                    waiting.remove(cell)
-                    watch_of(cell)(Ended("cell", result, cell.dials.seed_list if is_new else ()))
+        for cell, old in [*zip(waiting, before, strict=True)]:
+            is_new = written(cell) not in (old, 0.0)
+            result = recorded(cell)
+            counts = is_new or (result.status == "done" and not cell.dials.fresh)
+            if counts and not RunDir(cell.path).is_locked():  # then its bar is known, too
+                index = waiting.index(cell)
+                del waiting[index], before[index]
+                watch_of(cell)(Ended("cell", result, cell.dials.seed_list if is_new else ()))
 
     def until_over() -> None:
         while not over.wait(max(1.0, len(cells) / 1000)):

@@ -15,6 +15,7 @@ from resexp.estimating import estimate, missing
 from resexp.kinds import InputError, refuse
 from resexp.record.result import CellResult
 from resexp.record.store import check_writable
+from resexp.stats.tuning import choices
 from resexp.stopping import Stop
 from resexp.sweeping import sweep
 
@@ -55,7 +56,11 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
         check_writable(Path(outputs))
     with SweepView([cell for _, cell in jobs], stop) as view:
         results = sweep(composer, overrides, jobs, view.watch_of, stop)
-    tables.console().print(tables.matrix(results))
+    console = tables.console()
+    console.print(tables.matrix(results))
+    tuning = jobs[0][1].dials.tuning_seeds if jobs else None
+    if tuning:
+        console.print(tables.tuned(choices(results, tuning), tuning))
     return _close(results, min(places))
 
 
@@ -74,7 +79,7 @@ def _close(results: list[CellResult], outputs: str) -> int:
     """Name the failures and the next command; the exit code."""
     failed = [result for result in results if result.status != "done"]
     for result in failed:
-        print(f"failed: {result.name}: {result.error}", file=sys.stderr)
+        print(f"{result.status}: {result.name}: {result.error or 'not done'}", file=sys.stderr)
     where = "" if outputs == "outputs" else f" {outputs}"
     print(f"next      {tables.command()} tensorboard{where}")
     return 1 if failed else 0

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from resexp.compose import Composer
 from resexp.config import Cell
+
+settings.register_profile("resexp", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("resexp")
 
 FAULTY = Path(__file__).parent / "launcher" / "faulty.py"
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -52,7 +52,7 @@ class SweepView:
         self.drawn: list[str] = []
         self.matrix, self.lines = Table(), 0
         self.began = time.monotonic()
-        self.live = Live(get_renderable=self._render, console=self.console, refresh_per_second=4, transient=True)
+        self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> "SweepView":
         if self.console.is_terminal:
@@ -99,7 +99,8 @@ class SweepView:
             line.append_text(tables.summary(event.result)).append(" (done before)" if progress.spared == 1.0 else "")
             self.console.print(line, soft_wrap=True)
 
-    def _render(self) -> RenderableType:
+    def __rich__(self) -> RenderableType:
+        """The view as it stands."""
         width, height = self.console.size
         running = [p for p in self.cells.values() if p.result.status == "running"]
         lines = Table.grid(padding=(0, 2))

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from resexp.config import DIALS, Cell, arm_of
 from resexp.record.result import CellResult, Replicate, mean
+from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
@@ -159,6 +160,21 @@ def runs_table(results: Sequence[CellResult]) -> Table:
     for r in results:
         loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
         table.add_row(r.name, verdicts(r), loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
+    return table
+
+
+def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
+    """A row per arm: its best learning rate, and what the other seeds came to with it."""
+    caption = f"lr: the best on seeds {', '.join(map(str, tuning))}; what it came to: on the others"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    keys = _swept([choice.test for choice in found])
+    for key in (*(key for key in keys if key != KEY), "arm", "best lr", "verdicts", "train loss"):
+        table.add_column(key, justify="left" if key in ("arm", "verdicts") else "right")
+    for choice in found:
+        flat, arm = _flat(choice.test), arm_of(choice.test.choices)
+        loss = loss_text(mean(r.loss_train for r in choice.test.replicates))
+        rate = f"{choice.value:g}" + " (at the edge)" * choice.at_edge
+        table.add_row(*(flat.get(k, "–") for k in keys if k != KEY), arm, rate, verdicts(choice.test), loss)
     return table
 
 

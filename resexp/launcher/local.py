@@ -15,6 +15,8 @@ from omegaconf import DictConfig
 from resexp.config import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
+from resexp.record.index import recorded
+from resexp.watch import Ended
 
 
 class LocalLauncher(Launcher):
@@ -36,8 +38,14 @@ class LocalLauncher(Launcher):
         task: Any = self.task
         configs = [self.context.config_loader.load_sweep_config(self.config, [*job]) for job in job_overrides]
         cells = [task.checker.cell(config, config.hydra) for config in configs]
-        pool = Pool(self.places(cells), self.timeout, task.watch_of, task.stop)
-        pool.run([*{cell.key: cell for cell in cells}.values()])
+        left = []
+        for cell in {cell.key: cell for cell in cells}.values():
+            result = recorded(cell)
+            if result.status == "done" and result.is_judged and not cell.dials.fresh:
+                task.watch_of(cell)(Ended("cell", result, ()))
+            else:
+                left.append(cell)
+        Pool(self.places(left), self.timeout, task.watch_of, task.stop).run(left)
         returns = []
         for cell, config in zip(cells, configs, strict=True):
             done = JobReturn(overrides=[*config.hydra.overrides.task], cfg=config, working_dir=os.getcwd())

@@ -28,13 +28,16 @@ FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
 class Board:
     """Writes the event file of a cell, from the beginning: what the curves know already, then what is added.
 
-    When it closes, it takes the place of those from before; after an error these stay instead, if `keep_old`.
+    It takes the place of those from before: at once, or with `keep_old` when it closes; after an error these stay then.
     """
 
     def __init__(self, path: Path, cell: Cell, curves: Curves, *, keep_old: bool) -> None:
         self.path, self.cell, self.curves, self.keep_old = path, cell, curves, keep_old
+        if not keep_old:
+            for file in self._files():
+                file.unlink()
         self.old = self._files()
-        self.writer = SummaryWriter(str(path), purge_step=0)
+        self.writer = SummaryWriter(str(path))
         self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
         margins = {tag: ["Margin", [tag, f"seeds/{tag}/min", f"seeds/{tag}/max"]] for tag in TAGS.values()}
         tabs = dict.fromkeys(tag.split("/")[0].capitalize() for tag in TAGS.values())

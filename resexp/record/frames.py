@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from resexp.config import arm_of
-from resexp.record.store import COLUMNS, RunDir, scan
+from resexp.record.index import scan
+from resexp.record.store import COLUMNS, RunDir
 
 
 class Frames(NamedTuple):

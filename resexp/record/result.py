@@ -48,6 +48,11 @@ class CellResult:
     seconds: float | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the bar of its verdicts is known, by today's rules."""
+        return self.reference is not None and self.reference.measured
+
     def verdict(self, replicate: Replicate) -> str | None:
         """The verdict of one of its replicates; None before the end or without a reference."""
         return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None

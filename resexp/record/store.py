@@ -10,13 +10,14 @@
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
@@ -57,7 +58,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomically(path, lambda stream: stream.write(text))
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """What a JSON file holds; None where it is not one of ours: no object, cut short, or with numbers like NaN."""
     try:
         content = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
@@ -83,7 +84,7 @@ class RunDir:
     def open(self, cell: Cell, training: Mapping[str, Any], *, keep_result: bool = False) -> None:
         """Write what is known before a training; a result that it will not add to goes."""
         self.path.mkdir(parents=True, exist_ok=True)
-        trainings = (_read_json(self.path / RUN) or {}).get("trainings", [])
+        trainings = (read_json(self.path / RUN) or {}).get("trainings", [])
         text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
         write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
         about: dict[str, Any] = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config}
@@ -109,14 +110,15 @@ class RunDir:
             import pyarrow.parquet as pq
 
             table = pa.table({name: pa.array(columns[name], from_pandas=True) for name in COLUMNS})
-            write_atomically(self.path / STEPS, lambda stream: pq.write_table(table, stream))
-        write_json(self.path / RESULT, {k: v for k, v in asdict(result).items() if k not in ("name", "path")})
+            write_atomically(self.path / STEPS, lambda stream: pq.write_table(table, stream, write_page_checksum=True))
+        content = {k: v for k, v in asdict(result).items() if k not in ("name", "path")}
+        write_json(self.path / RESULT, {**content, "sha256": _digest(content)})
 
     def result(self, root: Path | None = None) -> CellResult | None:
         """What is recorded here; None where this is no run directory."""
         name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
         place: dict[str, Any] = {"name": name, "path": str(self.path)}
-        stored, about = _read_json(self.path / RESULT), _read_json(self.path / RUN)
+        stored, about = read_json(self.path / RESULT), read_json(self.path / RUN)
         for make, content in ((_stored, stored), (_known, about)):
             try:
                 result = make(content or {}, place)
@@ -146,13 +148,20 @@ class RunDir:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(self.path / STEPS)
+            table = pq.read_table(self.path / STEPS, page_checksum_verification=True)
         except (OSError, pa.ArrowException):
             return None
         return {name: table[name].to_numpy() for name in COLUMNS} if {*COLUMNS} <= {*table.column_names} else None
 
 
+def _digest(content: Mapping[str, Any]) -> str:
+    """What tells that a bit of a stored result has changed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
 def _stored(stored: dict[str, Any], place: dict[str, Any]) -> CellResult:
+    if stored.pop("sha256") != _digest(stored):
+        raise ValueError("damaged")
     reference = Reference(**stored["reference"]) if stored["reference"] else None
     replicates = [Replicate(**r) for r in stored["replicates"]]
     if stored["status"] not in ("done", "failed", "interrupted"):
@@ -162,18 +171,6 @@ def _stored(stored: dict[str, Any], place: dict[str, Any]) -> CellResult:
 
 def _known(about: dict[str, Any], place: dict[str, Any]) -> CellResult:
     return CellResult(**place, status="running", **{k: about[k] for k in ("id", "choices", "config")})
-
-
-def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
-    """Every cell below `paths`, by name. Raises InputError where a path does not exist."""
-    for root in paths:
-        if not root.is_dir():
-            raise InputError(f"{root}: no such directory")
-        for place in sorted({file.parent for name in (RUN, RESULT) for file in root.rglob(name)}):
-            parts = place.relative_to(root).parts
-            hidden = parts[:1] == ("showcase",) or any(part.startswith(".") for part in parts)
-            if not hidden and (result := RunDir(place).result(root if place != root else root.parent)):
-                yield result
 
 
 def check_writable(outputs: Path) -> None:

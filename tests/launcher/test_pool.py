@@ -117,11 +117,13 @@ def test_a_pack_that_does_not_fit_is_split_and_says_so(resexp, faulty):
 
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(resexp, started):
     given = (*SWEEP, "steps=400", "checkpoint_every=0.05", "eval_every=100")
+    began = time.monotonic()
     assert resexp(*given, "outputs=whole").returncode == 0
+    whole = time.monotonic() - began
     moments, done, resumed = random.Random(7), {}, 0
     for _ in range(20):
         process = started(*given)
-        time.sleep(moments.uniform(2.0, 6.0))
+        time.sleep(moments.uniform(0.2, 1.0) * whole)
         process.kill()
         process.communicate()
         ended = time.monotonic()

@@ -8,7 +8,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from resexp.build import build, load_data
-from resexp.record.store import RunDir, scan
+from resexp.record.index import scan
+from resexp.record.store import RunDir
 from resexp.run import train
 from resexp.stopping import Stop
 from resexp.watch import Noted, Started

@@ -11,7 +11,8 @@ import pytest
 
 import resexp
 from resexp.kinds import InputError
-from resexp.record.store import RunDir, scan
+from resexp.record.index import scan
+from resexp.record.store import RunDir
 from resexp.run import train
 from resexp.stats.verdict import Reference
 from resexp.watch import Ended, Started
@@ -183,9 +184,15 @@ def test_another_cell_in_its_place_is_never_reused(cell):
         train(small)
 
 
+def _flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+
+
 def test_added_seeds_without_readable_steps_train_all(cell):
     small = cell("norm=pre", "seeds=3")
-    for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage")):
+    for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage"), _flip):
         train(cell("norm=pre", "seeds=2", "fresh=true"))
         damage(small.path / "steps.parquet")
         assert len(resexp.load("outputs").replicates) == 2
@@ -206,13 +213,35 @@ def test_one_damaged_cell_hides_no_other(cell, content):
     assert train(bad).status == "done"
 
 
-@pytest.mark.parametrize("content", ["{", '{"status": "done"}'])
-def test_a_damaged_result_does_not_count(cell, content):
+@pytest.mark.parametrize("damage", [lambda b: b[:1], lambda b: b[:-9], lambda b: b'{"status": "done"}', "flipped"])
+def test_a_damaged_result_does_not_count(cell, damage):
     small = cell("norm=pre")
     train(small)
-    (small.path / "result.json").write_text(content)
+    file = small.path / "result.json"
+    content = file.read_bytes()
+    if damage == "flipped":  # a digit of a loss becomes another: still JSON
+        at = content.index(b'"loss_train": ') + 16
+        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    else:
+        file.write_bytes(damage(content))
     assert next(scan([small.path])).status == "interrupted"
     assert train(small).status == "done"
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    whole = train(cell("norm=pre", "outputs=whole"))
+    hours = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr("time.time", lambda: next(hours))
+    small = cell("norm=pre", "checkpoint_every=0")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Watch(_at(4)))
+    assert train(small).replicates == whole.replicates
+    events = EventAccumulator(str(small.path))
+    events.Reload()
+    assert [e.step for e in events.Scalars("loss/train")] == [0, 2, 4, 5]
+    assert events.Scalars("final/trained")
 
 
 def test_a_result_alone_is_enough(cell):
