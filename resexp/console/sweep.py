@@ -104,9 +104,10 @@ class SweepView:
         width, height = self.console.size
         running = [p for p in self.cells.values() if p.result.status == "running"]
         lines = Table.grid(padding=(0, 2))
+        lines.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, width - 50))
         for p in running[: max(1, height // 3)]:
             what = _label(p.cell) if p.role == "cell" else f"reference of {_label(p.cell)}"
-            lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 5)), f"{p.step}/{p.steps}", p.loss)
+            lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 6)), f"{p.step}/{p.steps}", p.loss)
         parts: list[RenderableType] = [lines, self._summary()]
         statuses: list[str] = [p.result.status for p in self.cells.values()]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
