@@ -35,7 +35,7 @@ class GridSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Sweeper."""
-        self.jobs: Sequence[Sequence[str]] = getattr(task_function, "jobs", ())
+        self.jobs: Sequence[Sequence[str]] = [job for job, _ in getattr(task_function, "jobs", ())]
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )

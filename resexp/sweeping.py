@@ -39,7 +39,7 @@ class Task:
     """
 
     def __init__(self, checker: Checker, jobs: Jobs, watch_of: Callable[[Cell], Watch], stop: Stop) -> None:
-        self.checker, self.jobs, self.watch_of, self.stop = checker, [job for job, _ in jobs], watch_of, stop
+        self.checker, self.jobs, self.watch_of, self.stop = checker, jobs, watch_of, stop
 
     def __getstate__(self) -> dict[str, Any]:
         return {"checker": self.checker, "jobs": [], "watch_of": _unwatched, "stop": Stop()}

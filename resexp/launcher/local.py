@@ -36,8 +36,8 @@ class LocalLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Train the cells; what each job returns is its metric."""
         task: Any = self.task
-        configs = [self.context.config_loader.load_sweep_config(self.config, [*job]) for job in job_overrides]
-        cells = [task.checker.cell(config, config.hydra) for config in configs]
+        known = {tuple(job): cell for job, cell in task.jobs}
+        cells = [known.get(tuple(job)) or self._compose(job) for job in job_overrides]
         left = []
         for cell in {cell.key: cell for cell in cells}.values():
             result = recorded(cell)
@@ -47,11 +47,18 @@ class LocalLauncher(Launcher):
                 left.append(cell)
         Pool(self.places(left), self.timeout, task.watch_of, task.stop).run(left)
         returns = []
-        for cell, config in zip(cells, configs, strict=True):
-            done = JobReturn(overrides=[*config.hydra.overrides.task], cfg=config, working_dir=os.getcwd())
+        for cell, job in zip(cells, job_overrides, strict=True):
+            done = JobReturn(overrides=job, working_dir=os.getcwd())
             done.status, done.return_value = JobStatus.COMPLETED, task.metric(cell)
             returns.append(done)
         return returns
+
+    def _compose(self, job: Sequence[str]) -> Cell:
+        """The cell of a job that a sweeper thought of as it searched."""
+        task: Any = self.task
+        config = self.context.config_loader.load_sweep_config(self.config, [*job])
+        cell: Cell = task.checker.cell(config, config.hydra)
+        return cell
 
     def places(self, cells: Sequence[Cell]) -> list[Place]:
         """Where workers compute: on a GPU each, or on an equal share of the cores."""
