@@ -36,7 +36,8 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     """Train the cells of a sweep, as `resexp train -m` does, and return their results.
 
     `sweep("hydra.launcher.workers=2", norm=["none", "pre"], depth=[8, 48], seeds=5)`: a list is a set of values to
-    sweep, but for `seeds`, where it is the seeds themselves. Raises as `train` does.
+    sweep, but for `seeds` and `tuning_seeds`, where it is the seeds. Raises as `train` does,
+    and RuntimeError where an engine ended the sweep early.
     """
     from resexp.compose import Composer
     from resexp.record.store import check_writable
@@ -44,7 +45,7 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     from resexp.sweeping import sweep as run
 
     def values_of(key: str, value: object) -> str:
-        many = isinstance(value, list | tuple | range) and key != "seeds"
+        many = isinstance(value, list | tuple | range) and key not in ("seeds", "tuning_seeds")
         return ",".join(map(_quoted, value)) if many else _quoted(value)  # type: ignore[call-overload]
 
     composer = Composer()
@@ -52,7 +53,10 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     jobs = composer.jobs(given)
     for outputs in {cell.dials.outputs for _, cell in jobs}:
         check_writable(Path(outputs))
-    return run(composer, given, jobs, lambda cell: lambda event: None, Stop())
+    swept = run(composer, given, jobs, lambda cell: lambda event: None, Stop())
+    if swept.error:
+        raise RuntimeError(swept.error)
+    return swept.results
 
 
 def load(path: str | Path = "outputs") -> "Frames":

@@ -43,12 +43,12 @@ class Checker:
         loaded = self.loader.repository.load_config(path)
         return list(loaded.defaults_list or []) if loaded else []
 
-    def _shipped(self, group: str, choice: str) -> dict[str, Any]:
+    def shipped(self, group: str, choice: str) -> dict[str, Any]:
         """The options of a choice as its YAML, and those that it builds on, give them."""
         shipped: dict[str, Any] = {}
         for base in self._defaults_list(f"{group}/{choice}"):
             if isinstance(base, ConfigDefault) and base.path != "_self_":
-                shipped |= self._shipped(group, str(base.path))
+                shipped |= self.shipped(group, str(base.path))
         loaded = self.loader.repository.load_config(f"{group}/{choice}")
         return shipped | container(loaded.config if loaded else {})
 
@@ -80,7 +80,7 @@ class Checker:
         for group, values in options.items():
             if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
                 yield choices[group]
-            shipped = self._shipped(group, choices[group])
+            shipped = self.shipped(group, choices[group])
             if group in self.default_choices and "_target_" not in shipped:
                 raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
             for key in shipped.keys() - values.keys():

@@ -79,7 +79,12 @@ class Composer:
         if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
             self.cell([str(o.input_line) for o in given if not o.is_sweep_override()])
             return []
-        return [(job, self.cell(job)) for job in jobs(self.checker, config, overrides)]
+        found = [(job, self.cell(job)) for job in jobs(self.checker, config, overrides)]
+        for _, cell in found:
+            tuning = cell.dials.tuning_seeds or []
+            if tuning and not ({*tuning} < {*cell.dials.seed_list} and "lr" in cell.options["optimizer"]):
+                raise InputError(f"tuning_seeds={tuning}: expected some but not all of the seeds, and an optimizer.lr")
+        return found
 
     def load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
         """What Hydra composes. Raises InputError."""

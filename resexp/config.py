@@ -119,7 +119,7 @@ class Cell:
     @property
     def key(self) -> tuple[str, tuple[int, ...]]:
         """What tells the cells of a sweep apart."""
-        return self.id, self.dials.seed_list
+        return str(self.path), self.dials.seed_list
 
     @property
     def work(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resexp.config import Cell
-from resexp.launcher.local import share
+from resexp.launcher.local import environments, share
 from resexp.launcher.pool import context, no_main
 from resexp.record.store import RunDir
 
@@ -39,9 +39,10 @@ def _left(cell: Cell) -> Cell | None:
 def estimate(cells: Sequence[Cell], workers: int | str = "auto", threads: int | str = "auto") -> Estimate:
     """From a few timed steps of the smallest and the largest of `cells`, side by side as workers would run them.
 
-    The others lie on the line between these two over their work. Raises InputError where the data cannot be had.
+    The others lie on the line between these two over their work. Raises what training them raises, and
+    BrokenProcessPool where a trial is killed, as for want of memory.
     """
-    count, each = share(len(cells), workers, threads)
+    count, each = share(len(cells), workers, threads, len(environments(cells)))
     ends = min(cells, key=lambda cell: cell.work), max(cells, key=lambda cell: cell.work)
     began = time.monotonic()
     with no_main(), ProcessPoolExecutor(min(2, count), mp_context=context()) as pool:

@@ -86,8 +86,12 @@ def _conditions(name: str, given: Any, checker: Checker) -> list[dict[str, Any]]
     if not isinstance(conditions, list) or not all(isinstance(c, dict) and c for c in conditions):
         raise InputError(f"hydra.sweeper.{name}: expected a list of mappings, as in [{{norm: post, residual: [on]}}]")
     for key in (str(key) for condition in conditions for key in condition):
-        if key.split(".")[0] not in checker.keys:
+        group, _, option = key.partition(".")
+        if group not in checker.keys:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(key, checker.keys)}")
+        known = {k for choice in checker.loader.get_group_options(group) for k in checker.shipped(group, choice)}
+        if option and option not in known:
+            raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(option, known)}")
     return [c for c in conditions if isinstance(c, dict)]
 
 

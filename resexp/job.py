@@ -96,12 +96,16 @@ class Job:
     def _step(self) -> int:
         return self.start.state.step if self.start else 0
 
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self.began + (self.start.seconds if self.start else 0.0)
+
     def _due(self) -> bool:
         return self.stop.requested or time.monotonic() - self.saved >= self.cell.dials.checkpoint_every
 
     def _save(self, state: State) -> None:
         try:
-            self.checkpoints.save(self.seeds, state, self.curves.snapshot())
+            self.checkpoints.save(Checkpoint(self.seeds, state, self.curves.snapshot(), self._seconds))
         except OSError as error:  # a training that cannot save may still end well
             self._note(f"no checkpoint at step {state.step}: {error.strerror}")
         self.saved = time.monotonic()
@@ -129,7 +133,7 @@ class Job:
             replicates=replicates,
             reference=self.before.reference if self.before else None,
             error=error,
-            seconds=((self.before and self.before.seconds) or 0.0) + time.monotonic() - self.began,
+            seconds=((self.before and self.before.seconds) or 0.0) + self._seconds,
             notes=[*(self.before.notes if self.before else ()), *self.notes],
         )
 

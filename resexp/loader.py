@@ -76,6 +76,10 @@ class Loader(ConfigLoaderImpl):
         self.repository = Repository(self.repository)  # type: ignore[assignment]
         self._composed: dict[tuple[object, ...], DictConfig] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without what is composed: Hydra copies its loader with each job that it sends elsewhere."""
+        return {**self.__dict__, "_composed": {}}
+
     def load_configuration(
         self,
         config_name: str | None,

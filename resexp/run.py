@@ -1,8 +1,11 @@
 """One cell: skip what is done, train what is missing, catch what fails, record."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from filelock import Timeout
 
 from resexp.build import check_available, load_data
 from resexp.config import Cell
@@ -16,6 +19,9 @@ from resexp.record.store import RunDir
 from resexp.reference import measure
 from resexp.stopping import Stop
 from resexp.watch import Ended, Noted, Waiting, Watch
+
+TICK = 0.5
+"""Seconds between looks, while another process holds the lock, at whether to stop."""
 
 
 class BusyError(Exception):
@@ -62,17 +68,32 @@ class _Training:
             check_available(cell)
             data = data or load_data(cell)
             directory.path.mkdir(parents=True, exist_ok=True)
-            if directory.is_locked():
-                if not self.wait and role == "cell":
-                    raise BusyError
-                self.watch(Waiting(directory.path))
-            with directory.lock():
+            with self._lock(directory, role):
                 trained = _missing(cell, _done(cell, directory))
                 result = self._bring_up(cell, role, data)
         assert result
         asked = replace(result, replicates=[r for r in result.replicates if r.seed in cell.dials.seed_list])
         self.watch(Ended(role, asked, trained))
         return asked
+
+    @contextlib.contextmanager
+    def _lock(self, directory: RunDir, role: str) -> Iterator[None]:
+        lock, told = directory.lock(), False
+        while not lock.is_locked:
+            try:
+                lock.acquire(timeout=TICK * told)
+            except Timeout:
+                if not self.wait and role == "cell":
+                    raise BusyError from None
+                if self.stop.requested:
+                    raise KeyboardInterrupt from None
+                if not told:
+                    self.watch(Waiting(directory.path))
+                told = True
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _bring_up(self, cell: Cell, role: str, data: Data) -> CellResult | None:
         """Train what is missing of a cell whose lock is held, then measure its bar."""
@@ -82,11 +103,10 @@ class _Training:
         if earlier is None and _missing(cell, result):
             result = None  # what was done has lost its steps
         missing = _missing(cell, result)
-        start, notes = checkpoints.latest() if missing and not cell.dials.fresh else (None, [])
+        start, notes = checkpoints.latest(missing) if not cell.dials.fresh else (None, [])
         for note in notes:
             self.watch(Noted(note))
-        if start is None or not {*start.seeds} <= {*missing}:
-            start = None
+        if start is None:
             checkpoints.clear()
         first = start.seeds if start else missing
         packs = [pack for pack in (first, tuple(s for s in missing if s not in first)) if pack]
@@ -95,6 +115,7 @@ class _Training:
             try:
                 result = Job(cell, seeds, result, earlier, start, role, self.watch, self.stop, notes).run(data)
             except PackTooLargeError as error:
+                checkpoints.clear()
                 halves = seeds[: len(seeds) // 2], seeds[len(seeds) // 2 :]
                 packs = [*halves, *packs]
                 notes = [*notes, f"seeds {_listed(seeds)} did not fit in one pack, so went in two ({error})"]

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -23,13 +24,15 @@ from resexp.kinds import InputError
 from resexp.launcher.local import LocalLauncher, share
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.index import SWEEP, recorded
-from resexp.record.result import CellResult, mean
+from resexp.record.index import SWEEP, CellFailedError, metric, recorded
+from resexp.record.result import CellResult, outcome
 from resexp.record.store import RESULT, RunDir, write_json
 from resexp.stopping import Stop
 from resexp.watch import Ended, Watch
 
 Jobs = list[tuple[list[str], Cell]]
+Key = tuple[str, tuple[int, ...]]
+WatchOf = Callable[[Cell], Watch]
 
 
 class Task:
@@ -38,69 +41,101 @@ class Task:
     The cell is trained in a process of its own, so that nothing that befalls it befalls the job. It returns the metric.
     """
 
-    def __init__(self, checker: Checker, jobs: Jobs, watch_of: Callable[[Cell], Watch], stop: Stop) -> None:
+    def __init__(self, checker: Checker, jobs: Jobs, watch_of: WatchOf, stop: Stop) -> None:
         self.checker, self.jobs, self.watch_of, self.stop = checker, jobs, watch_of, stop
 
     def __getstate__(self) -> dict[str, Any]:
         return {"checker": self.checker, "jobs": [], "watch_of": _unwatched, "stop": Stop()}
 
     def __call__(self, config: DictConfig) -> float:
-        """Train the cell."""
+        """Train the cell. Raises CellFailedError where it failed."""
         hydra = HydraConfig.get()
         cell = self.checker.cell(config, hydra)
+        failures: dict[Key, CellResult] = {}
         _, threads = share(1, 1, "auto")
         log = Path(str(hydra.sweep.dir)).absolute() / f"{cell.id[:DIGITS]}.log"
-        Pool([Place(threads, None, log)], None, self.watch_of, self.stop).run([cell])
-        return self.metric(cell)
-
-    def metric(self, cell: Cell) -> float:
-        """The mean over the seeds asked for, of what `metric` names; NaN where the cell is not done."""
-        result = recorded(cell)
-        value = mean(getattr(r, cell.dials.metric) for r in result.replicates) if result.status == "done" else None
-        return float("nan") if value is None else value
+        Pool([Place(threads, None, log)], None, _noting(self.watch_of, failures), self.stop).run([cell])
+        if cell.key in failures:
+            raise CellFailedError(failures[cell.key].error)
+        return metric(cell)
 
 
 def _unwatched(cell: Cell) -> Watch:
     return lambda event: None
 
 
-def sweep(
-    composer: Composer, overrides: list[str], jobs: Jobs, watch_of: Callable[[Cell], Watch], stop: Stop
-) -> list[CellResult]:
-    """Train the cells of a sweep through Hydra; what came out, cell by cell, with those that a sweeper searched out.
+def _noting(watch_of: WatchOf, failures: dict[Key, CellResult]) -> WatchOf:
+    """`watch_of`, and a note of each cell that failed: where more was done of it before, the disk does not tell."""
 
-    Raises InputError, OSError and KeyboardInterrupt.
-    """
-    cells = {cell.key: cell for _, cell in jobs}
+    def noting(cell: Cell) -> Watch:
+        watch = watch_of(cell)
 
-    def watch(cell: Cell) -> Watch:
+        def both(event: Any) -> None:
+            if isinstance(event, Ended) and event.role == "cell" and event.result.status == "failed":
+                failures[cell.key] = event.result
+            watch(event)
+
+        return both
+
+    return noting
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What came out, cell by cell, with those that a sweeper searched out; `error`: why the sweep ended early."""
+
+    results: list[CellResult]
+    error: str | None
+
+
+def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchOf, stop: Stop) -> Swept:
+    """Train the cells of a sweep through Hydra. Raises InputError, OSError and KeyboardInterrupt."""
+    cells, failures = {cell.key: cell for _, cell in jobs}, dict[Key, CellResult]()
+
+    def knowing(cell: Cell) -> Watch:
         cells.setdefault(cell.key, cell)
-        return watch_of(cell)
+        return _noting(watch_of, failures)(cell)
 
     _register()
     config = composer.load(overrides, RunMode.MULTIRUN)
     directory = Path(str(config.hydra.sweep.dir)).absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    record = directory / SWEEP
-    _write(record, overrides, cells.values())
-    task = Task(composer.checker, jobs, watch, stop)
+    about = {"command": sys.argv, "overrides": overrides, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    about["outputs"] = os.path.relpath(str(config.outputs), directory)
+    _write(directory, about, cells.values())
+    task = Task(composer.checker, jobs, knowing, stop)
     given = [*overrides, f"hydra.sweep.dir={_quoted(str(directory))}"]
     is_ours = str(config.hydra.launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
     error = None
     with contextlib.nullcontext() if is_ours else _looking([*cells.values()], watch_of):
         try:
-            one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+            returns = one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+            _note_errors(jobs, returns, failures)
         except (InputError, OSError):
             raise
         except Exception as fault:  # an engine may raise anything when one of its jobs is lost
-            error = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+            error = _line(fault)
         finally:
-            _write(record, overrides, cells.values())
-    return [recorded(cell, error) for cell in cells.values()]
+            _write(directory, about, cells.values())
+    return Swept([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
+
+
+def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:
+    """Note what the jobs of a grid raised on another machine, which Hydra gives back as their values."""
+    for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
+        try:
+            _ = returned.return_value
+        except Exception as fault:
+            text = str(fault) if isinstance(fault, CellFailedError) else _line(fault)
+            failures.setdefault(cell.key, outcome(cell, "failed", error=text))
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
 
 
 @contextlib.contextmanager
-def _looking(cells: list[Cell], watch_of: Callable[[Cell], Watch]) -> Iterator[None]:
+def _looking(cells: list[Cell], watch_of: WatchOf) -> Iterator[None]:
     """Look, while a cluster works, which of `cells` have ended, and tell those who watch."""
 
     def written(cell: Cell) -> float:
@@ -108,19 +143,19 @@ def _looking(cells: list[Cell], watch_of: Callable[[Cell], Watch]) -> Iterator[N
             return (cell.path / RESULT).stat().st_mtime
         return 0.0
 
-    over, waiting, before = threading.Event(), cells, [written(cell) for cell in cells]
+    over, waiting = threading.Event(), {cell.key: (cell, written(cell)) for cell in cells}
 
-    def look() -> None:
-        for cell, old in [*zip(waiting, before, strict=True)]:
+    def look(*, first: bool = False) -> None:
+        for key, (cell, old) in [*waiting.items()]:
             is_new = written(cell) not in (old, 0.0)
-            result = recorded(cell)
-            counts = is_new or (result.status == "done" and not cell.dials.fresh)
-            if counts and not RunDir(cell.path).is_locked():  # then its bar is known, too
-                index = waiting.index(cell)
-                del waiting[index], before[index]
-                watch_of(cell)(Ended("cell", result, cell.dials.seed_list if is_new else ()))
+            if (is_new or first) and not RunDir(cell.path).is_locked():  # then its bar is known, too
+                result = recorded(cell)
+                if is_new or (result.status == "done" and not cell.dials.fresh):
+                    del waiting[key]
+                    watch_of(cell)(Ended("cell", result, cell.dials.seed_list if is_new else ()))
 
     def until_over() -> None:
+        look(first=True)
         while not over.wait(max(1.0, len(cells) / 1000)):
             look()
 
@@ -151,7 +186,6 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _write(record: Path, overrides: list[str], cells: Iterable[Cell]) -> None:
-    listed = [{"id": cell.id, "path": os.path.relpath(cell.path, record.parent)} for cell in cells]
-    about = {"command": sys.argv, "overrides": overrides, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_json(record, {**about, "cells": listed})
+def _write(directory: Path, about: dict[str, Any], cells: Iterable[Cell]) -> None:
+    listed = [{"id": cell.id, "path": os.path.relpath(cell.path, directory)} for cell in cells]
+    write_json(directory / SWEEP, {**about, "cells": listed})

@@ -55,13 +55,17 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
     for outputs in places:
         check_writable(Path(outputs))
     with SweepView([cell for _, cell in jobs], stop) as view:
-        results = sweep(composer, overrides, jobs, view.watch_of, stop)
+        swept = sweep(composer, overrides, jobs, view.watch_of, stop)
+    results = swept.results
     console = tables.console()
     console.print(tables.matrix(results))
     tuning = jobs[0][1].dials.tuning_seeds if jobs else None
     if tuning:
         console.print(tables.tuned(choices(results, tuning), tuning))
-    return _close(results, min(places))
+    code = _close(results, min(places))
+    if swept.error:
+        print(f"resexp: the sweep ended early: {swept.error}", file=sys.stderr)
+    return 1 if swept.error else code
 
 
 def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
@@ -70,7 +74,13 @@ def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
     tables.console().print(tables.plan(cells, left))
     if left:
         launcher = composer.load(overrides, RunMode.MULTIRUN).hydra.launcher if multirun else {"workers": 1}
-        found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
+        try:
+            found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
+        except InputError:
+            raise
+        except Exception as error:  # whatever the cells do when they are tried
+            print(f"resexp: no estimate: {type(error).__name__}: {error}", file=sys.stderr)
+            return 1
         print(tables.estimate_text(**asdict(found)))
     return 0
 

@@ -1,6 +1,5 @@
 """A few steps of a cell, timed; nothing is recorded."""
 
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -24,8 +23,8 @@ def trial(cell: Cell, threads: int) -> tuple[float, int]:
     training = build(short, cell.dials.seed_list, load_data(cell))
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     pack, data = training.pack, training.data
-    setup = ticks[0] - began
-    per_step = (ticks[-1] - ticks[min(WARM_UP, steps) - 1]) / max(1, steps - WARM_UP)
+    setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early where nothing is finite
+    per_step = (warm[-1] - warm[0]) / max(1, len(warm) - 1)
     began = time.perf_counter()
     pack.evaluate(data, subset(data.validation))
     look = time.perf_counter() - began
@@ -35,5 +34,7 @@ def trial(cell: Cell, threads: int) -> tuple[float, int]:
 
 
 def _peak() -> int:
+    import resource  # which Windows has not
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -89,6 +89,7 @@ def test_conditions_leave_out_and_keep(composer):
     ("conditions", "message"),
     [
         ("exclude=[{nrm:pre}]", "hydra.sweeper.exclude: unknown key nrm; did you mean norm?"),
+        ("exclude=[{optimizer.lrr:1}]", "hydra.sweeper.exclude: unknown key optimizer.lrr; did you mean lr?"),
         ("only=[pre]", "hydra.sweeper.only: expected a list of mappings"),
         ("exclude=[{depth:16}]", "its conditions leave out all 2 cells"),
     ],
@@ -108,6 +109,20 @@ def test_a_users_sweep(tmp_path):
     jobs = composer.jobs(composer.overrides(["sweep=mine"]))
     assert _arms(jobs) == [("none+residual", 2), ("none+residual", 3), ("none+plain", 2), ("none+plain", 3)]
     assert {cell.dials.width for _, cell in jobs} == {8}
+
+
+@pytest.mark.parametrize("tuning", ["[0,1,2,3,4]", "[7]"])
+def test_seeds_that_tune_leave_some_that_test(composer, tuning):
+    with pytest.raises(InputError, match=r"tuning_seeds=.*: expected some but not all of the seeds"):
+        composer.jobs(["optimizer.lr=1e-3,1e-2", f"tuning_seeds={tuning}"])
+
+
+def test_what_is_sent_elsewhere_carries_no_other_cells(composer):
+    import pickle
+
+    one = len(pickle.dumps(composer.checker))
+    composer.jobs(["depth=1,2,3,4,5,6"])
+    assert len(pickle.dumps(composer.checker)) < one + 20_000
 
 
 @pytest.mark.parametrize("setting", ["workers=0", "workers=many", "timeout=-1", "memory=2GB", "threads=0"])

@@ -11,6 +11,7 @@ from resexp.cli import main
 from resexp.console.sweep import SweepView
 from resexp.engine.events import Steps
 from resexp.estimating import missing
+from resexp.launcher.local import environments, share
 from resexp.record.result import outcome
 from resexp.run import train
 from resexp.stopping import Stop
@@ -85,6 +86,36 @@ def test_what_a_dry_run_says_is_missing(composer, cells):
 def test_bad_input_of_a_dry_run(tmp_path, capfd):
     assert main(["train", "--dry-run", "-m", "depth=0,1"]) == 2
     assert capfd.readouterr().err.startswith("resexp: depth=0")
+
+
+@pytest.mark.slow
+def test_no_estimate_is_no_traceback(resexp, faulty):
+    overflowing = resexp("train", "--dry-run", "depth=200", "seeds=1", "batch_size=32", "width=8")
+    assert (overflowing.returncode, overflowing.stderr) == (0, "")
+    for normalizer, said in (("raises", "RuntimeError: out of luck"), ("killed", "BrokenProcessPool")):
+        run = resexp("train", "--dry-run", *faulty, *TINY, "norm=pre", f"normalizer={normalizer}")
+        assert (run.returncode, "Traceback" in run.stderr) == (1, False)
+        assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "expected"),
+    [
+        ("-1", "auto", []),
+        ("", "auto", []),
+        ("0,1", "auto", ["0", "1"]),
+        ("0,1", "cpu", []),
+        ("GPU-3f", "cuda", ["GPU-3f"]),
+    ],
+)
+def test_each_worker_gets_a_gpu_of_those_it_may_use(composer, monkeypatch, visible, device, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    cells = [composer.cell([f"device={device}", f"depth={d}"]) for d in (1, 2, 3)]
+    assert environments(cells) == [{"CUDA_VISIBLE_DEVICES": name} for name in expected]
+    workers, threads = share(len(cells), "auto", "auto", len(expected))
+    assert workers == (len(expected) or min(3, workers))
+    assert threads >= 1
+    assert environments([composer.cell([f"device=cuda:{n}"]) for n in (0, 1)]) == [{}, {}]
 
 
 def _drawn(view, width):

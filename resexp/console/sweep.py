@@ -94,7 +94,7 @@ class SweepView:
         if not event.trained and event.result.status == "done":
             progress.spared = 1.0
         if not self.console.is_terminal:
-            count = sum(p.result.status not in ("waiting", "running") for p in self.cells.values())
+            count = sum(p.result.status not in ("waiting", "running") for p in [*self.cells.values()])
             line = Text(f"[{count}/{len(self.cells)}] {event.result.name}  ")
             line.append_text(tables.summary(event.result)).append(" (done before)" if progress.spared == 1.0 else "")
             self.console.print(line, soft_wrap=True)
@@ -102,23 +102,23 @@ class SweepView:
     def __rich__(self) -> RenderableType:
         """The view as it stands."""
         width, height = self.console.size
-        running = [p for p in self.cells.values() if p.result.status == "running"]
+        running = [p for p in [*self.cells.values()] if p.result.status == "running"]
         lines = Table.grid(padding=(0, 2))
         lines.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, width - 50))
         for p in running[: max(1, height // 3)]:
             what = _label(p.cell) if p.role == "cell" else f"reference of {_label(p.cell)}"
             lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 6)), f"{p.step}/{p.steps}", p.loss)
         parts: list[RenderableType] = [lines, self._summary()]
-        statuses: list[str] = [p.result.status for p in self.cells.values()]
+        statuses: list[str] = [p.result.status for p in [*self.cells.values()]]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
-            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in self.cells.values()])
+            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in [*self.cells.values()]])
             self.lines = len(self.console.render_lines(self.matrix))
         if self.lines + len(running) + 3 < height:
             parts.insert(0, self.matrix)
         return Group(*parts)
 
     def _summary(self) -> Text:
-        counts = Counter(p.result.status for p in self.cells.values())
+        counts = Counter(p.result.status for p in [*self.cells.values()])
         words = [f"{counts['done']}/{len(self.cells)} done"]
         words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
         words.append(tables.duration(time.monotonic() - self.began))
@@ -131,7 +131,7 @@ class SweepView:
 
     def _left(self) -> float | None:
         """Seconds to the end, by the work that this sweep has done so far."""
-        parts = [(p.cell.work, p.done, p.spared) for p in self.cells.values()]
+        parts = [(p.cell.work, p.done, p.spared) for p in [*self.cells.values()]]
         done = sum(work * max(0.0, share - spared) for work, share, spared in parts)
         left = sum(work * (1 - share) for work, share, _ in parts)
         elapsed = time.monotonic() - self.began

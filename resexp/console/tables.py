@@ -183,9 +183,9 @@ def plan(cells: Sequence[Cell], left: Sequence[Cell]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=f"{len(cells)} cells, {len(left)} to train")
     table.add_column("cell", overflow="fold")
     table.add_column("seeds")
-    missing = {cell.id: cell.dials.seed_list for cell in left}
+    missing = {str(cell.path): cell.dials.seed_list for cell in left}
     for cell in cells:
-        seeds, known = missing.get(cell.id, ()), len(cell.dials.seed_list)
+        seeds, known = missing.get(str(cell.path), ()), len(cell.dials.seed_list)
         parts = [Text(f"{len(seeds)} to train", "cyan")] if seeds else []
         parts += [Text(f"{known - len(seeds)} done", "green")] if len(seeds) < known else []
         table.add_row(cell.name, Text(", ").join(parts))

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from resexp.config import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.index import recorded
+from resexp.record.index import CellFailedError, metric, recorded
 from resexp.watch import Ended
 
 
@@ -48,8 +48,11 @@ class LocalLauncher(Launcher):
         Pool(self.places(left), self.timeout, task.watch_of, task.stop).run(left)
         returns = []
         for cell, job in zip(cells, job_overrides, strict=True):
-            done = JobReturn(overrides=job, working_dir=os.getcwd())
-            done.status, done.return_value = JobStatus.COMPLETED, task.metric(cell)
+            done = JobReturn(overrides=job, working_dir=os.getcwd(), status=JobStatus.COMPLETED)
+            try:
+                done.return_value = metric(cell)
+            except CellFailedError as error:
+                done.return_value, done.status = error, JobStatus.FAILED
             returns.append(done)
         return returns
 
@@ -62,34 +65,42 @@ class LocalLauncher(Launcher):
 
     def places(self, cells: Sequence[Cell]) -> list[Place]:
         """Where workers compute: on a GPU each, or on an equal share of the cores."""
-        wanted = [] if all(cell.dials.device == "cpu" for cell in cells) else gpus()
-        count, threads = share(len(cells), self.workers, self.threads, most=len(wanted))
+        gpus = environments(cells)
+        count, threads = share(len(cells), self.workers, self.threads, len(gpus))
         logs = Path(self.config.hydra.sweep.dir).absolute()
         return [
             Place(
                 threads=threads,
                 memory=self.memory,
                 log=logs / f"worker{index}.log",
-                environment={"CUDA_VISIBLE_DEVICES": wanted[index % len(wanted)]} if wanted else {},
+                environment=gpus[index % len(gpus)] if gpus else {},
             )
             for index in range(count)
         ]
 
 
-def share(cells: int, workers: int | str, threads: int | str, most: int = 0) -> tuple[int, int]:
-    """The number of workers for some cells, at most `most` or one per core, and of the threads of each."""
+def share(cells: int, workers: int | str, threads: int | str, gpus: int = 0) -> tuple[int, int]:
+    """The number of workers for some cells, by default one per GPU or else per core, and of the threads of each."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = max(1, min(cells, most or cores)) if isinstance(workers, str) else workers
+    count = max(1, min(cells, (gpus or cores) if isinstance(workers, str) else workers))
     told = os.environ.get("OMP_NUM_THREADS", "")  # a cluster's engine knows best
     each = int(told) if told.isdecimal() else cores // count
     return count, max(1, each) if isinstance(threads, str) else threads
 
 
-def gpus() -> list[str]:
+def environments(cells: Sequence[Cell]) -> list[dict[str, str]]:
+    """For each GPU that cells will train on what makes a process use it; nothing where they train on the CPU."""
+    devices = {cell.dials.device for cell in cells}
+    if devices & {"auto", "cuda"}:
+        return [{"CUDA_VISIBLE_DEVICES": name} for name in _gpus()]
+    return [{} for device in devices if device.startswith("cuda:")]
+
+
+def _gpus() -> list[str]:
     """The NVIDIA GPUs that this process may use, without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name for name in visible.split(",") if name.strip()]
+        return [name for name in visible.split(",") if name.strip() and not name.strip().startswith("-")]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

@@ -19,7 +19,7 @@ from resexp.launcher.worker import STOP, Place, serve
 from resexp.record.result import outcome
 from resexp.record.store import RunDir
 from resexp.stopping import Stop
-from resexp.watch import Ended, Watch
+from resexp.watch import Ended, Started, Waiting, Watch
 
 TICK = 0.2
 """Seconds between looks at the clock and at the signals."""
@@ -27,12 +27,16 @@ TICK = 0.2
 
 @dataclass
 class Worker:
-    """A process, the end of its pipe, and the cell that it trains since a moment of the monotonic clock."""
+    """A process, the end of its pipe, and its cell, trained since a moment of the monotonic clock.
+
+    While it waits for another process there is no such moment. `asked`: to stop.
+    """
 
     process: BaseProcess
     pipe: "Connection[Any, Any]"
     cell: Cell | None = None
-    since: float = 0.0
+    since: float | None = None
+    asked: bool = False
 
 
 @dataclass
@@ -85,8 +89,8 @@ class Pool:
         self.fresh.clear()
         self.busy.clear()
         for worker in self.workers.values():
-            if worker.cell and worker.since < float("inf"):
-                worker.since = float("inf")  # asked
+            if worker.cell and not worker.asked:
+                worker.asked = True
                 with contextlib.suppress(OSError):
                     worker.pipe.send(STOP)
 
@@ -102,16 +106,21 @@ class Pool:
                 self._bury(index, None)
                 continue
             if message not in ("ended", "busy", "stopped"):
+                if isinstance(message, Started | Waiting):
+                    worker.since = time.monotonic() if isinstance(message, Started) else None
                 if worker.cell:
                     self.watch_of(worker.cell)(message)
                 continue
             if message == "busy" and worker.cell:
                 self.busy.append(worker.cell)
+            if message == "stopped" and worker.cell and not self.stop.requested:
+                self.fresh.append(worker.cell)  # somebody asked that process, not us
             worker.cell = None
 
     def _check_time(self) -> None:
         for index, worker in [*self.workers.items()]:
-            if self.timeout and worker.cell and time.monotonic() - worker.since > self.timeout:
+            since = worker.since
+            if self.timeout and worker.cell and since and not worker.asked and time.monotonic() - since > self.timeout:
                 self._bury(index, f"took longer than hydra.launcher.timeout={self.timeout:g} s")
 
     def _bury(self, index: int, error: str | None) -> None:

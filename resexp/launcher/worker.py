@@ -54,6 +54,8 @@ def serve(connection: "Connection[object, object]", place: Place) -> None:
         except KeyboardInterrupt:
             end = "stopped"
         connection.send(end)
+        if end == "stopped":  # the next cell is for a process that was not asked to stop
+            return
 
 
 def _settle(place: Place) -> None:

@@ -30,11 +30,12 @@ LARGE = 64 * 2**20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training of some seeds as it stood: its state, and its curves up to there."""
+    """A training of some seeds as it stood: its state, its curves up to there, and how long that took."""
 
     seeds: tuple[int, ...]
     state: State
     curves: dict[str, NDArray[Any]]
+    seconds: float
 
 
 class Checkpoints:
@@ -46,25 +47,29 @@ class Checkpoints:
     def _files(self) -> list[Path]:
         return sorted(self.path.glob("checkpoint-*.pt"))
 
-    def save(self, seeds: tuple[int, ...], state: State, curves: Mapping[str, NDArray[Any]]) -> None:
+    def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and drop those that are no longer needed. Raises OSError where there is no room."""
-        tables = {name: torch.from_numpy(table) for name, table in curves.items()}
-        content = {"id": self.id, "seeds": [*seeds], "step": state.step, "tensors": state.tensors, "curves": tables}
-        _write(self.path / f"checkpoint-{state.step:09d}.pt", content)
+        state = checkpoint.state
+        tables = {name: torch.from_numpy(table) for name, table in checkpoint.curves.items()}
+        content = {"id": self.id, "seeds": [*checkpoint.seeds], "step": state.step, "seconds": checkpoint.seconds}
+        _write(self.path / f"checkpoint-{state.step:09d}.pt", {**content, "tensors": state.tensors, "curves": tables})
         if self.keep != "all":
             for file in self._files()[:-KEPT]:
                 file.unlink()
 
-    def latest(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint that is whole, and a line for each newer one that is not and was set aside."""
+    def latest(self, seeds: tuple[int, ...]) -> tuple[Checkpoint | None, list[str]]:
+        """The newest whole checkpoint of some of `seeds`, and a line for each damaged one that was set aside."""
         notes: list[str] = []
         for file in reversed(self._files()):
             try:
                 content = _read(file)
                 if content["id"] != self.id:
                     raise ValueError("it is of another cell")
+                if not {*content["seeds"]} <= {*seeds}:
+                    continue
                 curves = {name: table.numpy() for name, table in content["curves"].items()}
-                return Checkpoint(tuple(content["seeds"]), State(content["step"], content["tensors"]), curves), notes
+                state = State(content["step"], content["tensors"])
+                return Checkpoint(tuple(content["seeds"]), state, curves, content["seconds"]), notes
             except Exception as error:  # whatever a file that is not ours makes torch raise
                 notes.append(f"set aside {file.name}: {str(error).splitlines()[0] if str(error) else 'damaged'}")
                 file.replace(file.with_name(f"damaged-{file.name}"))

@@ -1,5 +1,6 @@
 """What lies in outputs directories: of a cell, below a path, of a sweep."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,11 +14,15 @@ SWEEP = "sweep.json"
 """The record of a sweep, in a directory of its own: its command, and its cells' paths from there."""
 
 
+class CellFailedError(RuntimeError):
+    """A cell did not come to its end; the message says why."""
+
+
 def recorded(cell: Cell, error: str | None = None) -> CellResult:
-    """What is on the disk of a cell, of the seeds asked for; a failure, because of `error`, where it has not ended."""
+    """What is on the disk of a cell, of the seeds asked for; where it has not ended, `error` says why, if known."""
     result = RunDir(cell.path).result(Path(cell.dials.outputs).absolute())
-    if result is None or (error and result.status == "interrupted"):
-        return outcome(cell, "failed", error=error or "it left nothing behind")
+    if result is None:
+        return outcome(cell, "waiting" if error else "failed", error=error or "it left nothing behind")
     if result.id != cell.id:
         return outcome(cell, "failed", error=f"another cell lies in its place ({result.id})")
     have = [r for r in result.replicates if r.seed in cell.dials.seed_list]
@@ -28,10 +33,24 @@ def recorded(cell: Cell, error: str | None = None) -> CellResult:
         result.status,
         replicates=have,
         reference=result.reference,
-        error=result.error,
+        error=result.error or (None if result.status == "done" else error),
         seconds=result.seconds,
         notes=result.notes,
     )
+
+
+def metric(cell: Cell) -> float:
+    """The mean over its seeds of what the cell's `metric` names; the worst value there is, where a seed has none.
+
+    Raises CellFailedError where the cell is not done.
+    """
+    result, name = recorded(cell), cell.dials.metric
+    if result.status != "done":
+        raise CellFailedError(result.error or result.status)
+    values = [getattr(r, name) for r in result.replicates]
+    if None in values:
+        return 0.0 if name.startswith("accuracy") else math.inf
+    return math.fsum(values) / len(values)
 
 
 def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
@@ -56,9 +75,9 @@ def is_sweep(path: Path) -> bool:
 
 def _swept(path: Path) -> Iterator[CellResult]:
     """What is on the disk of the cells of a sweep."""
-    listed = (read_json(path / SWEEP) or {}).get("cells", [])
-    for place in (Path(os.path.normpath(path.absolute() / cell["path"])) for cell in listed):
-        outputs = path.absolute().parents[1]
-        result = RunDir(place).result(outputs if place.is_relative_to(outputs) else place.parent)
-        if result:
+    about, here = read_json(path / SWEEP) or {}, path.absolute()
+    outputs = Path(os.path.normpath(here / str(about.get("outputs", "."))))
+    for cell in about.get("cells") or []:
+        place = Path(os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else ".")))
+        if result := RunDir(place).result(outputs if place.is_relative_to(outputs) else place.parent):
             yield result

@@ -71,7 +71,6 @@ class CellResult:
     def to_json(self) -> dict[str, Any]:
         """One object of `resexp runs --json`."""
         common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
-        common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
         return {
             **{k: getattr(self, k) for k in common},

@@ -96,11 +96,11 @@ class RunDir:
     def fail(self, cell: Cell, result: CellResult) -> None:
         """Record a failure that the training could not, unless the cell is done, or trained by another process."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(Timeout), FileLock(self.path / LOCK, timeout=0):
+        with contextlib.suppress(Timeout), FileLock(self.path / LOCK, timeout=5):  # others look for a moment
             known = self.result()
             if known is None:
                 self.open(cell, {})
-            if known is None or known.status != "done":
+            if known is None or (known.status != "done" and known.id == cell.id):
                 self.close(result)
 
     def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:

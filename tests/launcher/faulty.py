@@ -55,3 +55,11 @@ class Large(Raises):
 
     def fault(self, x):
         x.flatten()[:1].expand(2**27).clone()
+
+
+class Fickle(Raises):
+    """Raises once there is a file `fail`."""
+
+    def fault(self, x):
+        if os.path.exists("fail"):
+            raise RuntimeError("out of luck")

@@ -61,3 +61,12 @@ def test_optuna_searches_by_the_metric(resexp):
     assert f"optimizer.lr: {best}" in results
     assert float(re.search(r"best_value: (\S+)", results)[1]) == pytest.approx(losses[best])
     assert run.stdout.count("optimizer.lr") >= 1
+
+
+def test_a_search_tells_why_it_ended_early(resexp, faulty):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    space = ("normalizer=choice(raises)", "optimizer.lr=interval(1e-4,1e-1)")
+    run = resexp("train", "-m", *faulty, *TINY, "norm=pre", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", *space)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert "out of luck" in run.stderr

@@ -171,6 +171,47 @@ def test_asked_once_it_saves_and_ends(resexp, started, number):
     assert _workers() == []
 
 
+def test_a_worker_that_alone_is_asked_to_stop_costs_nothing(resexp, started):
+    process = started(*SWEEP, "steps=3000", "log_every=50")
+    _wait_for_training(process)
+    for worker in _workers():
+        os.kill(worker, signal.SIGTERM)
+    _, error = process.communicate(timeout=300)
+    assert (process.returncode, error) == (0, "")
+    assert {cell["status"] for cell in _cells(resexp).values()} == {"done"}
+
+
+def test_a_failure_after_a_success_is_told(resexp, faulty, tmp_path):
+    given = ("train", "-m", *faulty, *TINY, "depth=1", "norm=pre", "normalizer=fickle")
+    assert resexp(*given).returncode == 0
+    (tmp_path / "fail").touch()
+    for again in ("fresh=true", "seeds=5"):
+        for launcher in ("local", "basic"):
+            run = resexp(*given, again, f"hydra/launcher={launcher}")
+            assert run.returncode == 1
+            assert "RuntimeError: out of luck" in run.stderr
+    assert [c["status"] for c in _cells(resexp).values()] == ["done"]
+
+
+def test_a_cell_that_waits_for_another_process_can_be_stopped(resexp, started):
+    one = ("train", "-m", *TINY, "steps=100000", "depth=1", "norm=pre", "log_every=50")
+    first = started(*one)
+    _wait_for_training(first)
+    second = started(*one)
+    time.sleep(8)
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=20)
+    assert (second.returncode, first.poll()) == (130, None)
+
+
+def test_the_same_cells_in_two_directories_are_two_sets(resexp):
+    run = resexp("train", "-m", *TINY, "norm=pre", "outputs=a,b")
+    assert run.stdout.count("[2/2]") == 1
+    one, two = ([c["replicates"] for c in _cells(resexp, path).values()] for path in ("a", "b"))
+    assert one == two
+    assert len(one) == 1
+
+
 def test_asked_twice_it_stops_at_once(resexp, started, faulty):
     process = started("train", "-m", *faulty, *TINY, "depth=1,2", "norm=pre", "normalizer=hangs")
     _wait_for_training(process)
