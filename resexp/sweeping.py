@@ -13,6 +13,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -123,9 +124,8 @@ def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchO
 def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:
     """Note what the jobs of a grid raised on another machine, which Hydra gives back as their values."""
     for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
-        try:
-            _ = returned.return_value
-        except Exception as fault:
+        if returned.status is JobStatus.FAILED:
+            fault = returned._return_value  # asked for it openly, Hydra prints more than a line
             text = str(fault) if isinstance(fault, CellFailedError) else _line(fault)
             failures.setdefault(cell.key, outcome(cell, "failed", error=text))
 

@@ -116,6 +116,8 @@ class Pool:
             if message == "stopped" and worker.cell and not self.stop.requested:
                 self.fresh.append(worker.cell)  # somebody asked that process, not us
             worker.cell = None
+            if message == "stopped":  # it ends
+                self._bury(index, None)
 
     def _check_time(self) -> None:
         for index, worker in [*self.workers.items()]:
