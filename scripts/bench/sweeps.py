@@ -31,7 +31,7 @@ def estimate() -> float:
 
 
 def overhead() -> float:
-    """Seconds of a cell in a warm worker beyond its training: of many cells that hardly train."""
+    """Seconds of a cell in a warm worker, from composing to record: of many cells that hardly train."""
     rates = [f"{1e-3 * (1 + i / 100):g}" for i in range(40)]
     few, many = (
         command([RESEXP, "train", "-m", *OVERHEAD, f"optimizer.lr={','.join(rates[:n])}", "hydra.launcher.workers=1"])
@@ -99,7 +99,7 @@ def rows(samples: Samples) -> Iterator[Row]:
             yield Row("resexp is faster", [value / ours[0] for value in samples[peer]], "×", ("≥", least))
     errors = [100 * abs(e / m - 1) for e, m in zip(samples["estimate"], samples["matrix"], strict=True)]
     yield Row("error of the time that --dry-run says for the matrix", errors, "%")
-    yield Row("a cell in a warm worker, beyond training and composing", samples["overhead"], "s", ("<", 0.3))
+    yield Row("a cell that hardly trains, in a warm worker, composing included", samples["overhead"], "s", ("<", 0.3))
     yield Row("composing and checking a cell, once", samples["composing"], "s")
     exponents = [math.log(b / a) / math.log(8) for a, b in zip(samples["step/12/5"], samples["step/96/5"], strict=True)]
     yield Row("time of a step grows with depth (12 to 96) as its power", exponents, "", ("≤", 1.05))
