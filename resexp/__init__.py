@@ -1,6 +1,5 @@
 """resexp, the trainability lab. Public: `train`, `sweep`, `load`. Importing it imports nothing heavy."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,13 @@ def train(*overrides: str, **dials: Any) -> "CellResult":
     nothing. Raises `resexp.kinds.InputError`, a ValueError, on bad input; a fault in training is a result with status
     "failed" and its reason in `error`.
     """
-    from resexp.compose import Composer
+    from resexp.compose import Composer, quoted
     from resexp.record.store import check_writable
     from resexp.run import train as run
     from resexp.stopping import Stop
 
     composer = Composer()
-    given = composer.overrides([*overrides, *(f"{key}={_quoted(value)}" for key, value in dials.items())])
+    given = composer.overrides([*overrides, *(f"{key}={quoted(value)}" for key, value in dials.items())])
     cell = composer.cell(given)
     check_writable(Path(cell.dials.outputs))
     stop = Stop()
@@ -39,14 +38,14 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     sweep, but for `seeds` and `tuning_seeds`, where it is the seeds. Raises as `train` does,
     and RuntimeError where an engine ended the sweep early.
     """
-    from resexp.compose import Composer
+    from resexp.compose import Composer, quoted
     from resexp.record.store import check_writable
     from resexp.stopping import Stop
     from resexp.sweeping import sweep as run
 
     def values_of(key: str, value: object) -> str:
         many = isinstance(value, list | tuple | range) and key not in ("seeds", "tuning_seeds")
-        return ",".join(map(_quoted, value)) if many else _quoted(value)  # type: ignore[call-overload]
+        return ",".join(map(quoted, value)) if many else quoted(value)  # type: ignore[call-overload]
 
     composer = Composer()
     given = composer.overrides([*overrides, *(f"{key}={values_of(key, value)}" for key, value in values.items())])
@@ -64,16 +63,3 @@ def load(path: str | Path = "outputs") -> "Frames":
     from resexp.record.frames import load as frames
 
     return frames(path)
-
-
-def _quoted(value: object) -> str:
-    """A value in Hydra's override grammar."""
-    if isinstance(value, list | tuple | range):
-        return f"[{','.join(map(_quoted, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = str(value)
-    if not isinstance(value, str | Path) or re.fullmatch(r"[\w./+:-]+", text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -135,3 +135,16 @@ class Composer:
             keys = [*(config.get(group) or {})] if group not in DIALS else []
             if key.split(".")[0] not in keys:
                 raise InputError(f"unknown key {group}.{key}{nearest(key, keys)}")
+
+
+def quoted(value: object) -> str:
+    """A value in Hydra's override grammar."""
+    if isinstance(value, list | tuple | range):
+        return f"[{','.join(map(quoted, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    if not isinstance(value, str | Path) or re.fullmatch(r"[\w./+:-]+", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

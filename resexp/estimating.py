@@ -10,6 +10,7 @@ from pathlib import Path
 from resexp.config import Cell
 from resexp.launcher.local import environments, share
 from resexp.launcher.pool import context, no_main
+from resexp.record.result import missing_seeds
 from resexp.record.store import RunDir
 
 
@@ -30,10 +31,8 @@ def missing(cells: Iterable[Cell]) -> list[Cell]:
 
 def _left(cell: Cell) -> Cell | None:
     result = RunDir(cell.path).result()
-    is_done = result is not None and result.status == "done" and not cell.dials.fresh
-    done = {r.seed for r in result.replicates} if result and is_done else set()
-    seeds = [seed for seed in cell.dials.seed_list if seed not in done]
-    return replace(cell, dials=replace(cell.dials, seeds=seeds)) if seeds else None
+    seeds = missing_seeds(cell, result if result and result.status == "done" else None)
+    return replace(cell, dials=replace(cell.dials, seeds=[*seeds])) if seeds else None
 
 
 def estimate(cells: Sequence[Cell], workers: int | str = "auto", threads: int | str = "auto") -> Estimate:

@@ -14,7 +14,7 @@ from resexp.job import Job, PackTooLargeError, reason
 from resexp.kinds import InputError
 from resexp.record.board import summarise
 from resexp.record.checkpoints import Checkpoints
-from resexp.record.result import CellResult, outcome
+from resexp.record.result import CellResult, missing_seeds, outcome
 from resexp.record.store import RunDir
 from resexp.reference import measure
 from resexp.stopping import Stop
@@ -64,12 +64,12 @@ class _Training:
         directory = RunDir(cell.path)
         result = _done(cell, directory)
         trained: tuple[int, ...] = ()
-        if result is None or _missing(cell, result) or _unjudged(result, role):
+        if result is None or missing_seeds(cell, result) or _unjudged(result, role):
             check_available(cell)
             data = data or load_data(cell)
             directory.path.mkdir(parents=True, exist_ok=True)
             with self._lock(directory, role):
-                trained = _missing(cell, _done(cell, directory))
+                trained = missing_seeds(cell, _done(cell, directory))
                 result = self._bring_up(cell, role, data)
         assert result
         asked = replace(result, replicates=[r for r in result.replicates if r.seed in cell.dials.seed_list])
@@ -99,10 +99,10 @@ class _Training:
         """Train what is missing of a cell whose lock is held, then measure its bar."""
         directory, checkpoints = RunDir(cell.path), Checkpoints(cell)
         result = _done(cell, directory)
-        earlier = directory.steps() if result and _missing(cell, result) else None
-        if earlier is None and _missing(cell, result):
+        earlier = directory.steps() if result and missing_seeds(cell, result) else None
+        if earlier is None and missing_seeds(cell, result):
             result = None  # what was done has lost its steps
-        missing = _missing(cell, result)
+        missing = missing_seeds(cell, result)
         start, notes = checkpoints.latest(missing) if not cell.dials.fresh else (None, [])
         for note in notes:
             self.watch(Noted(note))
@@ -143,11 +143,6 @@ def _done(cell: Cell, directory: RunDir) -> CellResult | None:
     if result is not None and result.id != cell.id:
         raise InputError(f"{directory.path}: holds another cell ({result.id}); move it away")
     return result if result is not None and result.status == "done" else None
-
-
-def _missing(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
-    have = {r.seed for r in done.replicates} if done and not cell.dials.fresh else set()
-    return tuple(seed for seed in cell.dials.seed_list if seed not in have)
 
 
 def _unjudged(result: CellResult, role: str) -> bool:

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from resexp.check import Checker, one_line
-from resexp.compose import Composer
+from resexp.compose import Composer, quoted
 from resexp.config import DIGITS, Cell
 from resexp.grid import GridSweeper
 from resexp.kinds import InputError
@@ -105,7 +105,7 @@ def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchO
     about["outputs"] = os.path.relpath(str(config.outputs), directory)
     _write(directory, about, cells.values())
     task = Task(composer.checker, jobs, knowing, stop)
-    given = [*overrides, f"hydra.sweep.dir={_quoted(str(directory))}"]
+    given = [*overrides, f"hydra.sweep.dir={quoted(directory)}"]
     is_ours = str(config.hydra.launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
     error = None
     with contextlib.nullcontext() if is_ours else _looking([*cells.values()], watch_of):
@@ -179,11 +179,6 @@ def _register() -> None:
     for plugin in (GridSweeper, LocalLauncher):
         setattr(ours, plugin.__name__, plugin)
         Plugins.instance().register(plugin)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _write(directory: Path, about: dict[str, Any], cells: Iterable[Cell]) -> None:

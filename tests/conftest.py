@@ -1,5 +1,6 @@
 """What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +22,11 @@ settings.load_profile("resexp")
 FAULTY = Path(__file__).parent / "launcher" / "faulty.py"
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 TINY = ("depth=2", "width=16", "steps=6", "batch_size=32", "log_every=2", "eval_every=3", "seeds=3", "threads=1")
+
+
+def cells_of(resexp: Callable[..., subprocess.CompletedProcess[str]], path: str = "outputs") -> dict[str, Any]:
+    """What `runs --json` tells of the cells below `path`, by name."""
+    return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
 
 
 @pytest.fixture(autouse=True)

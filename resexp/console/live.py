@@ -1,7 +1,6 @@
 """The view of one cell in training: on a terminal a live one, elsewhere plain lines."""
 
 import time
-from types import TracebackType
 
 import numpy as np
 from rich.console import Group
@@ -10,11 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from resexp.console import tables
+from resexp.console.terminal import LiveView
 from resexp.engine.events import End, Event, Steps, Validation
 from resexp.watch import Ended, Noted, Started, Waiting
 
 
-class CellView:
+class CellView(LiveView):
     """Watches one cell; a context manager around its training."""
 
     def __init__(self) -> None:
@@ -28,16 +28,6 @@ class CellView:
         self.accuracy = ""
         self.explained = False
         self.live = Live(Group(self.progress, self.status), console=self.console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> "CellView":
-        if self.console.is_terminal:
-            self.live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.live.stop()
 
     def __call__(self, event: Started | Waiting | Noted | Ended | Event) -> None:
         """Show an event."""

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from resexp.config import Cell
 from resexp.console import tables
+from resexp.console.terminal import LiveView
 from resexp.engine.events import Event, Steps
 from resexp.record.result import CellResult, outcome
 from resexp.stopping import Stop
@@ -22,12 +22,11 @@ from resexp.watch import Ended, Noted, Started, Waiting, Watch
 
 @dataclass
 class Progress:
-    """How far a cell is: `first` is where it went on, `loss` the last that was read."""
+    """How far a cell is: `loss` is the last that was read, `spared` the share of its work that was done before."""
 
     cell: Cell
     result: CellResult
     role: str = "cell"
-    first: int = 0
     step: int = 0
     steps: int = 1
     loss: str = ""
@@ -41,7 +40,7 @@ class Progress:
         return self.step / self.steps if self.role == "cell" else 1.0
 
 
-class SweepView:
+class SweepView(LiveView):
     """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested."""
 
     def __init__(self, cells: Sequence[Cell], stop: Stop) -> None:
@@ -54,18 +53,13 @@ class SweepView:
         self.began = time.monotonic()
         self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> "SweepView":
-        if self.console.is_terminal:
-            self.live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.live.stop()
-
     def _know(self, cell: Cell) -> Progress:
         return self.cells.setdefault(cell.key, Progress(cell, outcome(cell, "waiting")))
+
+    @property
+    def _all(self) -> list[Progress]:
+        """A copy: while a sweeper searches, cells are added as the other thread draws."""
+        return [*self.cells.values()]
 
     def watch_of(self, cell: Cell) -> Watch:
         """What shows the events of a cell."""
@@ -76,7 +70,7 @@ class SweepView:
                 case Started():
                     progress.result = outcome(cell, "running")
                     progress.role, progress.steps, progress.loss = event.role, event.cell.dials.steps, ""
-                    progress.first = progress.step = event.step
+                    progress.step = event.step
                     if event.role == "cell":
                         progress.spared = event.step / progress.steps
                 case Steps():
@@ -94,7 +88,7 @@ class SweepView:
         if not event.trained and event.result.status == "done":
             progress.spared = 1.0
         if not self.console.is_terminal:
-            count = sum(p.result.status not in ("waiting", "running") for p in [*self.cells.values()])
+            count = sum(p.result.status not in ("waiting", "running") for p in self._all)
             line = Text(f"[{count}/{len(self.cells)}] {event.result.name}  ")
             line.append_text(tables.summary(event.result)).append(" (done before)" if progress.spared == 1.0 else "")
             self.console.print(line, soft_wrap=True)
@@ -102,23 +96,23 @@ class SweepView:
     def __rich__(self) -> RenderableType:
         """The view as it stands."""
         width, height = self.console.size
-        running = [p for p in [*self.cells.values()] if p.result.status == "running"]
+        running = [p for p in self._all if p.result.status == "running"]
         lines = Table.grid(padding=(0, 2))
         lines.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, width - 50))
         for p in running[: max(1, height // 3)]:
             what = _label(p.cell) if p.role == "cell" else f"reference of {_label(p.cell)}"
             lines.add_row(what, ProgressBar(p.steps, p.step, width=min(24, width // 6)), f"{p.step}/{p.steps}", p.loss)
         parts: list[RenderableType] = [lines, self._summary()]
-        statuses: list[str] = [p.result.status for p in [*self.cells.values()]]
+        statuses: list[str] = [p.result.status for p in self._all]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
-            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in [*self.cells.values()]])
+            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in self._all])
             self.lines = len(self.console.render_lines(self.matrix))
         if self.lines + len(running) + 3 < height:
             parts.insert(0, self.matrix)
         return Group(*parts)
 
     def _summary(self) -> Text:
-        counts = Counter(p.result.status for p in [*self.cells.values()])
+        counts = Counter(p.result.status for p in self._all)
         words = [f"{counts['done']}/{len(self.cells)} done"]
         words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
         words.append(tables.duration(time.monotonic() - self.began))
@@ -131,7 +125,7 @@ class SweepView:
 
     def _left(self) -> float | None:
         """Seconds to the end, by the work that this sweep has done so far."""
-        parts = [(p.cell.work, p.done, p.spared) for p in [*self.cells.values()]]
+        parts = [(p.cell.work, p.done, p.spared) for p in self._all]
         done = sum(work * max(0.0, share - spared) for work, share, spared in parts)
         left = sum(work * (1 - share) for work, share, _ in parts)
         elapsed = time.monotonic() - self.began

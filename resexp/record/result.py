@@ -93,6 +93,12 @@ def mean(values: Iterable[float | None]) -> float | None:
     return math.fsum(v / len(known) for v in known) if known else None
 
 
+def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
+    """The seeds that a cell asks for and that are not among what is done of it, if anything is."""
+    have = {r.seed for r in done.replicates} if done and not cell.dials.fresh else set()
+    return tuple(seed for seed in cell.dials.seed_list if seed not in have)
+
+
 def number(value: float) -> float | None:
     """A float for JSON: None where it is not finite."""
     return float(value) if math.isfinite(value) else None

@@ -96,7 +96,7 @@ class RunDir:
     def fail(self, cell: Cell, result: CellResult) -> None:
         """Record a failure that the training could not, unless the cell is done, or trained by another process."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(Timeout), FileLock(self.path / LOCK, timeout=5):  # others look for a moment
+        with contextlib.suppress(Timeout), self.lock().acquire(timeout=5):  # others look for a moment
             known = self.result()
             if known is None:
                 self.open(cell, {})

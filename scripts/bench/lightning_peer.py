@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.loggers import TensorBoardLogger
 from plain import arguments, loader, network
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Classifier(lightning.LightningModule):
-    def __init__(self) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network()
+        self.network = network
 
     def training_step(self, batch: list[Tensor]) -> Tensor:
         x, y = batch
@@ -37,24 +37,29 @@ class Clock(lightning.Callback):
         self.ends.append(time.perf_counter())
 
 
-def main() -> None:
-    args = arguments()
+def train(network: nn.Module, steps: int, *callbacks: lightning.Callback) -> float:
+    """The last loss of some steps, logged to TensorBoard and with all else switched off."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-    clock = Clock()
     trainer = lightning.Trainer(
         accelerator="cpu",
         logger=TensorBoardLogger("."),
         log_every_n_steps=10,
         max_epochs=-1,
-        max_steps=args.warmup + args.steps,
+        max_steps=steps,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[clock],
+        callbacks=[*callbacks],
     )
-    trainer.fit(Classifier(), loader())
+    trainer.fit(Classifier(network), loader())
+    return float(trainer.callback_metrics["loss"])
+
+
+def main() -> None:
+    args, clock = arguments(), Clock()
+    train(network(), args.warmup + args.steps, clock)
     print(1000 * (clock.ends[-1] - clock.ends[args.warmup - 1]) / args.steps)
 
 

@@ -15,14 +15,13 @@ CELLS = [*itertools.product((8, 24, 48), ("none", "pre", "post"), (True, False))
 def train(model: nn.Module, batches: DataLoader[tuple[torch.Tensor, ...]]) -> float:
     """The last loss."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    losses = []
     for step, (x, y) in enumerate(itertools.islice(itertools.chain.from_iterable(itertools.repeat(batches)), STEPS)):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
         if step % 10 == 0:
-            losses.append(loss.item())
+            loss.item()
     return loss.item()
 
 

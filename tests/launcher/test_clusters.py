@@ -1,21 +1,16 @@
 """Sweeps through other engines, for real: submitit's local executor, a Ray instance on loopback, joblib, Optuna."""
 
-import json
 import math
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import TINY, cells_of
 
 pytestmark = pytest.mark.slow
 
 SWEEP = ("train", "-m", *TINY, "steps=20", "depth=1,2", "norm=none,pre")
-
-
-def _cells(resexp, path="outputs"):
-    return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +23,7 @@ def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, p
     run = resexp(*SWEEP, f"hydra/launcher={launcher}")
     assert run.returncode == 0, run.stderr
     assert len(re.findall(r"^\[\d/4\] ", run.stdout, re.M)) == 4
-    expected, found = _cells(resexp, "local"), _cells(resexp)
+    expected, found = cells_of(resexp, "local"), cells_of(resexp)
     assert {n: c["replicates"] for n, c in found.items()} == {n: c["replicates"] for n, c in expected.items()}
     again = resexp(*SWEEP, f"hydra/launcher={launcher}")
     assert again.stdout.count("(done before)") == 4
@@ -39,7 +34,7 @@ def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, p
     assert "RuntimeError: out of luck (faulty.py:" in failing.stderr
     assert "killed by SIGKILL" in failing.stderr
     assert "Traceback" not in failing.stderr
-    assert sorted(c["status"] for c in _cells(resexp, "faulty").values()) == ["done", "failed", "failed"]
+    assert sorted(c["status"] for c in cells_of(resexp, "faulty").values()) == ["done", "failed", "failed"]
 
 
 def test_optuna_searches_by_the_metric(resexp):
@@ -53,7 +48,7 @@ def test_optuna_searches_by_the_metric(resexp):
     space = ("optimizer.lr=tag(log, interval(1e-4,1e-1))", "metric=loss_train")
     run = resexp("train", "-m", *TINY, "steps=30", "norm=pre", *search, *space)
     assert run.returncode == 0, run.stderr
-    cells = [*_cells(resexp).values()]
+    cells = [*cells_of(resexp).values()]
     assert len(cells) == 6
     losses = {c["config"]["optimizer"]["lr"]: math.fsum(r["loss_train"] for r in c["replicates"]) / 3 for c in cells}
     best = min(losses, key=losses.__getitem__)

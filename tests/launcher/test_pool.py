@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import TINY, cells_of
 
 pytestmark = pytest.mark.slow
 
@@ -40,11 +40,6 @@ def started(tmp_path):
     for process in running:
         process.kill()
         process.communicate()
-
-
-def _cells(resexp, path="outputs"):
-    """What `runs --json` tells, by the part of the name that says what the cell is."""
-    return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
 
 
 def _numbers(cells):
@@ -79,7 +74,7 @@ def test_a_sweep_equals_its_cells_one_by_one(resexp):
             assert resexp(*single).returncode == 0
     basic = resexp(*SWEEP, "hydra/launcher=basic", "outputs=basic")
     assert basic.returncode == 0, basic.stderr
-    assert _numbers(_cells(resexp)) == _numbers(_cells(resexp, "single")) == _numbers(_cells(resexp, "basic"))
+    assert _numbers(cells_of(resexp)) == _numbers(cells_of(resexp, "single")) == _numbers(cells_of(resexp, "basic"))
     again = resexp(*SWEEP)
     assert again.stdout.count("(done before)") == 4
 
@@ -91,7 +86,7 @@ def test_each_fault_costs_its_own_cell_and_nothing_else(resexp, faulty):
     assert run.returncode == 1
     assert "Traceback" not in run.stdout + run.stderr
     assert all(line.startswith("failed: ") for line in run.stderr.splitlines())
-    cells = _cells(resexp)
+    cells = cells_of(resexp)
     errors = {}
     for name, cell in cells.items():
         errors.setdefault(cell["choices"]["normalizer"], []).append(cell["error"])
@@ -115,7 +110,7 @@ def test_a_pack_that_does_not_fit_is_split_and_says_so(resexp, faulty):
     given = ("train", "-m", *faulty, *TINY, "depth=1", "steps=3", "norm=pre", "normalizer=large")
     assert resexp(*given, "outputs=whole").returncode == 0
     assert resexp(*given, "hydra.launcher.memory=1.8").returncode == 0
-    (split,), (whole,) = _cells(resexp).values(), _cells(resexp, "whole").values()
+    (split,), (whole,) = cells_of(resexp).values(), cells_of(resexp, "whole").values()
     assert split["replicates"] == whole["replicates"]
     assert whole["notes"] == []
     assert re.match(r"seeds 0, 1, 2 did not fit in one pack, so went in two \(RuntimeError: ", split["notes"][0])
@@ -137,13 +132,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(resexp, started):
             time.sleep(0.05)
         assert _workers() == []
         resumed += len({file.parent for file in Path("outputs").rglob("checkpoint-*")})
-        cells = _cells(resexp) if Path("outputs").exists() else {}
+        cells = cells_of(resexp) if Path("outputs").exists() else {}
         known = {name: numbers for name, numbers in _numbers(cells).items() if numbers[0] == "done"}
         assert {name: known[name] for name in done} == done
         done = known
     assert resumed > 0
     assert resexp(*given).returncode == 0
-    assert _numbers(_cells(resexp)) == _numbers(_cells(resexp, "whole"))
+    assert _numbers(cells_of(resexp)) == _numbers(cells_of(resexp, "whole"))
     assert not [*Path("outputs").rglob("checkpoint-*")]
 
 
@@ -169,7 +164,7 @@ def test_asked_once_it_saves_and_ends(resexp, started, number):
         130,
         "resexp: interrupted; the same command goes on with what is missing\n",
     )
-    cells = _cells(resexp)
+    cells = cells_of(resexp)
     assert {cell["status"] for cell in cells.values()} == {"interrupted"}
     assert len(cells) <= 2
     for cell in cells.values():
@@ -187,7 +182,7 @@ def test_a_worker_that_alone_is_asked_to_stop_costs_nothing(resexp, started):
             os.kill(worker, signal.SIGTERM)
     _, error = process.communicate(timeout=300)
     assert (process.returncode, error) == (0, "")
-    assert {cell["status"] for cell in _cells(resexp).values()} == {"done"}
+    assert {cell["status"] for cell in cells_of(resexp).values()} == {"done"}
 
 
 def test_a_failure_after_a_success_is_told(resexp, faulty, tmp_path):
@@ -199,7 +194,7 @@ def test_a_failure_after_a_success_is_told(resexp, faulty, tmp_path):
             run = resexp(*given, again, f"hydra/launcher={launcher}")
             assert run.returncode == 1
             assert "RuntimeError: out of luck" in run.stderr
-    assert [c["status"] for c in _cells(resexp).values()] == ["done"]
+    assert [c["status"] for c in cells_of(resexp).values()] == ["done"]
 
 
 def test_a_cell_that_waits_for_another_process_can_be_stopped(resexp, started):
@@ -216,7 +211,7 @@ def test_a_cell_that_waits_for_another_process_can_be_stopped(resexp, started):
 def test_the_same_cells_in_two_directories_are_two_sets(resexp):
     run = resexp("train", "-m", *TINY, "norm=pre", "outputs=a,b")
     assert run.stdout.count("[2/2]") == 1
-    one, two = ([c["replicates"] for c in _cells(resexp, path).values()] for path in ("a", "b"))
+    one, two = ([c["replicates"] for c in cells_of(resexp, path).values()] for path in ("a", "b"))
     assert one == two
     assert len(one) == 1
 
@@ -229,7 +224,7 @@ def test_asked_twice_it_stops_at_once(resexp, started, faulty):
         time.sleep(0.5)
     process.communicate(timeout=5)
     assert process.returncode == 130
-    assert {cell["status"] for cell in _cells(resexp).values()} == {"interrupted"}
+    assert {cell["status"] for cell in cells_of(resexp).values()} == {"interrupted"}
     assert _workers() == []
 
 
@@ -240,7 +235,7 @@ def test_two_sweeps_at_once_train_each_cell_once(resexp, started, tmp_path):
         output, error = process.communicate(timeout=300)
         assert process.returncode == 0, error
         assert output.count("trained") + output.count("slow") >= 4
-    cells = _cells(resexp)
+    cells = cells_of(resexp)
     assert [cell["status"] for cell in cells.values()] == ["done"] * 6
     for cell in cells.values():
         assert len(json.loads((Path(cell["path"]) / "run.json").read_text())["trainings"]) == 1
@@ -252,5 +247,5 @@ def test_a_disk_that_fills_up_fails_cells_and_nothing_counts(resexp, mount):
     assert run.returncode == 1, (run.stdout, run.stderr)
     assert "Traceback" not in run.stdout + run.stderr
     assert "No space left on device" in run.stdout + run.stderr
-    for cell in _cells(resexp, str(target)).values():
+    for cell in cells_of(resexp, str(target)).values():
         assert cell["status"] != "done"
