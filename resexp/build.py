@@ -18,6 +18,7 @@ from resexp.engine.optim import optimizer_for
 from resexp.engine.pack import Pack
 from resexp.kinds import InputError
 from resexp.nn.block import ACTIVATIONS, Recipe
+from resexp.nn.task import Task
 
 
 def factory(options: Mapping[str, Any]) -> Any:
@@ -60,7 +61,8 @@ def threads(wanted: int | str) -> Iterator[None]:
 
 def flops(training: Training) -> int | None:
     """Floating-point operations of a step of the whole pack; None where they cannot be counted."""
-    x = torch.empty(training.plan.batch_size, *training.data.shape, device="meta", dtype=training.pack.weights_RP.dtype)
+    data, size = training.data, training.plan.batch_size
+    x = data.standardise(data.train.x[:1]).to("meta").expand(size, *data.shape)
     try:
         with FlopCounterMode(display=False) as counter:
             training.pack.network(x).sum().backward()
@@ -95,7 +97,15 @@ def recipe(cell: Cell) -> Recipe:
         placement=factory(options["norm"])(),
         normalizer=factory(options["normalizer"]),
         residual=factory(options["residual"]),
+        body=factory(options["body"]),
     )
+
+
+def _vmapped(cell: Cell, device: torch.device) -> bool:
+    """By model and device, never by the number of seeds: a vmapped network rounds differently from a plain one."""
+    if cell.dials.pack != "auto":
+        return cell.dials.pack == "vmap"
+    return device.type != "cpu" or getattr(factory(cell.options["model"]).func, "vmap_on_cpu", True)
 
 
 def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
@@ -103,14 +113,14 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
     dials, options = cell.dials, cell.options
     device, dtype = device_of(dials.device), getattr(torch, dials.precision)
     model, parts = factory(options["model"]), recipe(cell)
-    # by model and device, never by the number of seeds: a vmapped network rounds differently from a plain one
+    task = Task(data.shape, data.classes, data.symbols)
     pack = Pack(
-        lambda: model(parts, data.shape, data.classes),
+        lambda: model(parts, task),
         factory(options["init"])(),
         seeds,
         device=device,
         dtype=dtype,
-        vmapped=dials.pack != "plain",
+        vmapped=_vmapped(cell, device),
     )
     return Training(
         pack=pack,

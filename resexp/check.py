@@ -1,6 +1,6 @@
 """From a composed configuration to a checked cell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from hydra.core.default_element import ConfigDefault, GroupDefault
@@ -14,6 +14,9 @@ from resexp.kinds import InputError, check, kind_of, nearest
 from resexp.loader import Loader
 
 T = TypeVar("T")
+
+NEEDS = "needs"
+"""The key of an option's YAML that says which options of other groups it goes with: {group: [option, …]}."""
 
 NAMED_BY_PATH = ("dataset", "model", "norm", "residual")
 """Groups whose choice the path of a run directory names anyway."""
@@ -67,10 +70,23 @@ class Checker:
                 raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
         for name, spec in DIALS.items():
             check(name, config.get(name, "missing"), spec.metadata["kind"])
-        options = {group: config[group] for group in choices}
+        options = {group: {k: v for k, v in container(config[group]).items() if k != NEEDS} for group in choices}
+        if not config["force"]:
+            self._check_needs(choices)
         changed = [*self._changed(config, choices, options)]
         dials = Dials(**{name: config[name] for name in DIALS})
         return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task))
+
+    def _check_needs(self, choices: Mapping[str, str]) -> None:
+        """Raise InputError where a choice needs another one of some group than is made."""
+        for group, choice in choices.items():
+            for other, allowed in self.shipped(group, choice).get(NEEDS, {}).items():
+                if choices.get(other) not in allowed:
+                    wanted = " or ".join(f"{other}={option}" for option in allowed)
+                    raise InputError(
+                        f"{group}={choice} needs {wanted}, not {choices.get(other)};"
+                        " force=true tries it all the same, exclude: leaves it out of a sweep"
+                    )
 
     def _changed(self, config: dict[str, Any], choices: dict[str, str], options: dict[str, Any]) -> Iterator[str]:
         """A word for each difference from the defaults that the path does not tell; checks the options on the way."""
@@ -81,6 +97,7 @@ class Checker:
             if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
                 yield choices[group]
             shipped = self.shipped(group, choices[group])
+            shipped.pop(NEEDS, None)
             if group in self.default_choices and "_target_" not in shipped:
                 raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
             for key in shipped.keys() - values.keys():
@@ -89,7 +106,7 @@ class Checker:
                 if key not in shipped:
                     raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")
                 check(f"{group}.{key}", value, kind_of(key, shipped[key]))
-                if value != shipped[key]:
+                if value != shipped[key] and key != "path":  # data count by their content
                     yield f"{key}{value}"
 
 

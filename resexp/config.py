@@ -37,7 +37,7 @@ class Dials:
 
     depth: int = dial(16, whole(1, 100_000), "residual blocks")
     width: int = dial(64, whole(1, 1_000_000), "units of the residual stream")
-    activation: str = dial("relu", one_of("relu", "gelu", "tanh"), "φ of the blocks")
+    activation: str = dial("relu", one_of("relu", "gelu", "tanh", "silu", "identity"), "φ of the blocks")
     seeds: int | list[int] = dial(5, SEEDS, "replicates: n for 0 … n−1, or a list", identity=False)
     steps: int = dial(300, whole(1, 1_000_000_000), "optimizer steps")
     batch_size: int = dial(128, whole(1, 1_000_000_000), "samples per step and replicate")
@@ -68,6 +68,7 @@ class Dials:
         identity=False,
     )
     outputs: str = dial("outputs", TEXT, "where results go", identity=False)
+    force: bool = dial(False, FLAG, "allow choices of which one needs another than is given", identity=False)
     fresh: bool = dial(False, FLAG, "train again what is finished", identity=False)
 
     @property

@@ -20,6 +20,7 @@ CHOICES = {
     "norm": "pre",
     "normalizer": "layernorm",
     "residual": "on",
+    "body": "ffn",
     "init": "he",
     "optimizer": "adamw",
     "schedule": "constant",

@@ -47,6 +47,21 @@ def cell(composer: Composer) -> Callable[..., Cell]:
     return lambda *overrides: composer.cell(composer.overrides([*TINY, *overrides]))
 
 
+@pytest.fixture
+def build_network(cell: Callable[..., Cell]) -> Callable[..., Any]:
+    """The network of a small cell for 8×8 pictures of ten classes, or for another task, initialised with seed 0."""
+    from resexp.build import factory, recipe
+    from resexp.nn.init import initialise
+    from resexp.nn.task import Task
+
+    def build(*overrides: str, task: Task | None = None) -> Any:
+        small = cell(*overrides)
+        model, parts, for_task = factory(small.options["model"]), recipe(small), task or Task((8, 8), 10)
+        return initialise(lambda: model(parts, for_task), 0, factory(small.options["init"])())
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def _trained_references(composer: Composer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from resexp.run import train

@@ -131,10 +131,10 @@ def test_the_configuration_can_be_shown():
         ("resexp tr", {"train"}),
         ("resexp ", {"train", "runs", "tensorboard", "completion"}),
         ("resexp train nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
-        ("resexp train norm=", {"norm=none", "norm=pre", "norm=post"}),
-        ("resexp train +norm=p", {"+norm=pre", "+norm=post"}),
+        ("resexp train norm=", {"norm=none", "norm=pre", "norm=post", "norm=peri", "norm=res-post"}),
+        ("resexp train +norm=p", {"+norm=pre", "+norm=post", "+norm=peri"}),
         ("resexp train norm=pre dep", {"depth="}),
-        ("resexp train activation=", {"activation=relu", "activation=gelu", "activation=tanh"}),
+        ("resexp train activation=", {f"activation={a}" for a in ("relu", "gelu", "tanh", "silu", "identity")}),
         ("resexp train optimizer=sgd optimizer.mo", {"optimizer.momentum="}),
         ("resexp train --c", {"--cfg", "--config-dir", "--config-name"}),
         ("resexp train optimizer.lr=[", set()),
@@ -173,7 +173,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=env)
-    assert run.stdout.split() == ["norm=post", "norm=pre"]
+    assert run.stdout.split() == ["norm=peri", "norm=post", "norm=pre"]
 
 
 def test_train_then_runs_then_again(resexp, tmp_path):

@@ -9,7 +9,7 @@ BAD = {
     "dpth=3": "unknown key dpth; did you mean depth?",
     "norms=pre": "unknown key norms; did you mean norm?",
     "norm=pree": "norm=pree: no such norm; did you mean pre?",
-    "norm=null": "norm=null: no such norm; choose from none, post, pre",
+    "norm=null": "norm=null: no such norm; choose from none, peri, post, pre, res-post",
     "optimizer.lrr=1": "unknown key optimizer.lrr; did you mean lr?",
     "optimizer.lr=nan": "optimizer.lr=nan: expected a number > 0",
     "optimizer.lr=-1": "optimizer.lr=-1: expected a number > 0",
@@ -21,12 +21,12 @@ BAD = {
     "depth=abc": "depth=abc: expected an integer from 1 to 100000",
     "depth=true": "depth=true: expected an integer from 1 to 100000",
     "seeds=[1,1]": "seeds=[1, 1]: expected an integer from 1 to 10000 or a list of different integers from 0",
-    "activation=rleu": "activation=rleu: expected one of relu, gelu, tanh; did you mean relu?",
+    "activation=rleu": "activation=rleu: expected one of relu, gelu, tanh, silu, identity; did you mean relu?",
     "device=gpu": "device=gpu: expected auto, cpu, cuda, cuda:N or mps",
     "clip=0": "clip=0: expected null or a number > 0",
     "depth=8,16": "depth=8,16: several values need -m, as in resexp train -m …",
     "depth": "depth: not of the form KEY=VALUE",
-    "~norm": "norm: needs a choice; choose from none, post, pre",
+    "~norm": "norm: needs a choice; choose from none, peri, post, pre, res-post",
     "seeds=99999999999": "seeds=99999999999: expected an integer from 1",
     "seeds=[99999999999999999999999]": "expected an integer from 1",
     "threads=999999999": "expected an integer from 1 to 1024 or auto",
@@ -137,12 +137,27 @@ def test_a_sweep_is_every_combination(composer):
     assert {c.arm for c in cells} == {f"{n}+{r}" for n in ("none", "pre", "post") for r in ("residual", "plain")}
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["residual=deepnorm", "norm=pre"], "residual=deepnorm needs norm=post, not pre; force=true"),
+        (["residual=fixup", "body=act_linear"], "residual=fixup needs body=ffn, not act_linear"),
+        (["model=simplenet", "norm=post"], "model=simplenet needs norm=none or norm=pre, not post"),
+    ],
+)
+def test_choices_that_contradict_one_another_are_refused_unless_forced(composer, given, message):
+    with pytest.raises(InputError, match=message):
+        composer.cell(given)
+    forced = composer.cell([*given, "force=true"])
+    assert all("needs" not in options for options in forced.options.values())
+
+
 def test_defaults(composer):
     cell = composer.cell([])
     dials = cell.dials
     assert (dials.depth, dials.width, dials.batch_size, dials.steps, dials.seeds) == (16, 64, 128, 300, 5)
     assert cell.choices == {
-        "dataset": "digits", "model": "mlp", "norm": "none", "normalizer": "layernorm", "residual": "on",
+        "dataset": "digits", "model": "mlp", "body": "ffn", "norm": "none", "normalizer": "layernorm", "residual": "on",
         "init": "he", "optimizer": "adamw", "schedule": "constant",
     }  # fmt: skip
     assert cell.options["optimizer"]["lr"] == 1e-3

@@ -15,7 +15,7 @@ OTHER = {
     "depth": 3, "width": 8, "activation": "tanh", "seeds": [7], "steps": 2, "batch_size": 9, "clip": 1.0,
     "precision": "float64", "pack": "plain", "device": "cpu", "threads": 1, "log_every": 3, "eval_every": 3,
     "outputs": "elsewhere", "fresh": True, "checkpoint_every": 0, "keep_checkpoints": "all",
-    "metric": "loss_train", "tuning_seeds": [1],
+    "metric": "loss_train", "tuning_seeds": [1], "force": True,
 }  # fmt: skip
 
 

@@ -55,6 +55,11 @@ class Data:
         """The shape of a sample."""
         return tuple(self.train.x.shape[1:])
 
+    @property
+    def symbols(self) -> bool:
+        """Whether samples are sequences of symbols, each with a target of its own."""
+        return self.train.x.dtype == torch.int64
+
     def standardise(self, x: Tensor) -> Tensor:
         """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`."""
         return (x.to(self.mean.dtype) - self.mean) * self.scale

@@ -43,12 +43,16 @@ class Training:
     def state(self, step: int, finite_R: torch.Tensor) -> State:
         """What `restore` needs to go on behind `step`."""
         optimizer = self.optimizer.state_dict()["state"]
-        return State(step, {"weights": self.pack.weights_RP.detach(), "finite": finite_R, "optimizer": optimizer})
+        weights = self.pack.weights_RP.detach()
+        tensors = {"weights": weights, "buffers": self.pack.buffers, "finite": finite_R, "optimizer": optimizer}
+        return State(step, tensors)
 
     def restore(self, tensors: Mapping[str, Any]) -> torch.Tensor:
         """Take over the tensors of a state; which replicates are finite, (R,)."""
         with torch.no_grad():
             self.pack.weights_RP.copy_(tensors["weights"])
+            for name, buffer in self.pack.buffers.items():
+                buffer.copy_(tensors["buffers"][name])
         groups = self.optimizer.state_dict()["param_groups"]  # as built: a stored lr would be one of the schedule
         self.optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
         finite: torch.Tensor = tensors["finite"].to(self.pack.device)
@@ -99,7 +103,8 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
                 break
         if saving:
             yield training.state(step, finite)
-    yield End(step, *map(_read, (*pack.evaluate(data, subset(data.train)), *pack.evaluate(data, data.validation))))
+    train = pack.evaluate(data, subset(data.train), as_trained=plan.batch_size)
+    yield End(step, *map(_read, (*train, *pack.evaluate(data, data.validation))))
 
 
 def _read(values: torch.Tensor) -> Array:

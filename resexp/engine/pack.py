@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from resexp.data.dataset import Data, Split
+from resexp.nn.dropout import Dropout
 from resexp.nn.init import Scheme, initialise
 
 # Shapes: R replicates, P parameters of one, B batch, N samples.
@@ -25,6 +26,9 @@ SQUARABLE = (1e-12, 1e12)
 
 EVALUATE = 1024
 """Samples that are evaluated at a time."""
+
+DROPOUTS = (Dropout, nn.Dropout)
+"""What is on in training alone, also where a loss is measured as in training."""
 
 Rows = int | slice
 
@@ -75,14 +79,15 @@ class Pack:
             for view, parameter in zip(self._views(self.weights_RP, r).values(), network.parameters(), strict=True):
                 view.copy_(parameter.detach())
         buffers = [dict(network.named_buffers()) for network in networks]
-        stacked = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
+        self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self.network = networks[0].to("meta")  # its code alone is needed from here on
+        self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.lanes = [
             Lane(
                 rows,
                 {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()},
                 tuple(self._views(self.grads_RP, rows).values()),
-                {name: buffer[rows] for name, buffer in stacked.items()},
+                {name: buffer[rows] for name, buffer in self.buffers.items()},
             )
             for rows in ([slice(None)] if vmapped else range(len(seeds)))
         ]
@@ -91,7 +96,7 @@ class Pack:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
         part = matrix_RP[rows]
         return {
-            name: part.narrow(-1, self.starts[name], shape.numel()).view(*part.shape[:-1], *shape)
+            name: part.narrow(-1, self.starts[name], shape.numel()).view(part.shape[:-1] + shape)
             for name, shape in self.shapes.items()
         }
 
@@ -102,9 +107,8 @@ class Pack:
 
     def state(self, row: int) -> dict[str, Tensor]:
         """Parameters and buffers of one replicate, as `state_dict` names them."""
-        lane = next(lane for lane in self.lanes if lane.rows in (slice(None), row))
-        buffers = {name: b[row] if isinstance(lane.rows, slice) else b for name, b in lane.buffers.items()}
-        return {**{name: view.detach() for name, view in self._views(self.weights_RP, row).items()}, **buffers}
+        weights = {name: view.detach() for name, view in self._views(self.weights_RP, row).items()}
+        return {**weights, **{name: buffer[row] for name, buffer in self.buffers.items()}}
 
     def __len__(self) -> int:
         return len(self.weights_RP)
@@ -112,20 +116,23 @@ class Pack:
     def _measure(
         self, params: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy in nats and accuracy of one replicate on x (B, *shape), y (B,)."""
+        """Mean cross-entropy in nats and accuracy of one replicate on x (B, *shape), y (B,) or (B, T)."""
         logits = functional_call(self.network, (params, buffers), (x,))
+        logits, y = logits.flatten(0, -2), y.flatten()
         return F.cross_entropy(logits, y), (logits.argmax(-1) == y).to(logits.dtype).mean()
 
-    def _mode(self, *, training: bool) -> None:
+    def _mode(self, *, training: bool, dropout: bool = False) -> None:
         if self.network.training != training:
             self.network.train(training)
+        for module in self._dropouts:
+            module.train(dropout)
 
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
         return vmap(self._measure, in_dims) if self.mode == "vmap" else self._measure
 
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
-        self._mode(training=True)
+        self._mode(training=True, dropout=True)
         loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
         measure = self._over((0, 0, 0, 0))
         for lane in self.lanes:
@@ -152,15 +159,21 @@ class Pack:
         return norm_R
 
     @torch.no_grad()
-    def evaluate(self, data: Data, split: Split) -> tuple[Tensor, Tensor]:
-        """Mean loss and accuracy of each replicate over a split, (R,), without dropout."""
-        self._mode(training=False)
+    def evaluate(self, data: Data, split: Split, as_trained: int | None = None) -> tuple[Tensor, Tensor]:
+        """Mean loss and accuracy of each replicate over a split, (R,), without dropout.
+
+        `as_trained`: with the statistics of batches of about that size, as training has them; no buffer changes.
+        """
+        batchwise = as_trained is not None and bool(self.buffers)
+        self._mode(training=batchwise)
         total = self.weights_RP.new_zeros(2, len(self))
         measure = self._over((0, 0, None, None))
-        for x, y in zip(split.x.split(EVALUATE), split.y.split(EVALUATE), strict=True):
+        parts = -(-len(split) // (as_trained if as_trained and batchwise else EVALUATE))
+        for x, y in zip(split.x.tensor_split(parts), split.y.tensor_split(parts), strict=True):
             batch = data.standardise(x)
             for lane in self.lanes:
-                total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, lane.buffers, batch, y))
+                buffers = {name: b.clone() for name, b in lane.buffers.items()} if batchwise else lane.buffers
+                total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, buffers, batch, y))
         loss_R, accuracy_R = total / len(split)
         return loss_R, accuracy_R
 

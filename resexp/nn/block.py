@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "silu": nn.SiLU,
+    "identity": nn.Identity,
+}
+
+Linear = Callable[[int, int], nn.Module]
+"""Makes a model's linear map from the widths of its input and output: nn.Linear, or a convolution."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +26,8 @@ class Placement:
     | none | – | – | – | |
     | pre | ✓ | – | – | He 2016 (1603.05027), Xiong 2020 (2002.04745) |
     | post | – | – | ✓ | Vaswani 2017 (1706.03762) |
+    | peri | ✓ | ✓ | – | Kim 2025 (2502.02732) |
+    | res-post | – | ✓ | – | Liu 2022 (2111.09883) |
     """
 
     pre: bool
@@ -24,47 +35,114 @@ class Placement:
     post: bool
 
     @property
+    def anywhere(self) -> bool:
+        """Whether the block normalises at all."""
+        return self.pre or self.inner_post or self.post
+
+    @property
     def final(self) -> bool:
         """Whether the stream reaches the head unnormalised although branches are normalised."""
         return (self.pre or self.inner_post) and not self.post
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Where a branch stands: in the 1-based `layer` of a network with `branches` branches, on a stream of `width`."""
+
+    width: int
+    layer: int
+    branches: int
+
+
 class Residual(nn.Module):
-    """A residual scheme: how the stream x and the branch f make the next stream."""
+    """A residual scheme: how the stream x and the branch f make the next stream, all of one shape.
+
+    The stream is (B, D), (B, T, D), or (B, D, H, W).
+    """
+
+    shared = False
+    """Whether one instance serves all branches of a layer."""
+
+    zero_head = False
+    """Whether the network's head starts at 0."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.site = site
+
+    def enter(self, u: Tensor) -> Tensor:
+        """What the branch sees of the normalised stream u."""
+        return u
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """The stream after the block; x, f and the result of one shape (B, D)."""
+        """The stream after the block."""
         raise NotImplementedError
+
+    def adopt(self, body: nn.Module) -> None:
+        """Give the branch the parameters that the scheme asks of it."""
+
+    def init(self, body: nn.Module) -> None:
+        """Rescale, in place, what the initialisation gave the branch."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """What every block of a network is made of; `normalizer(width)` makes a normalizer, `residual()` a scheme."""
+    """What every block of a network is made of.
+
+    `normalizer(width)` makes a normalizer, `residual(site)` a scheme, `body(linear, recipe)` a branch.
+    """
 
     width: int
     depth: int
     activation: Callable[[], nn.Module]
     placement: Placement
     normalizer: Callable[[int], nn.Module]
-    residual: Callable[[], Residual]
+    residual: Callable[[Site], Residual]
+    body: Callable[[Linear, "Recipe"], nn.Module]
 
     def norm(self, wanted: bool) -> nn.Module:
         """A normalizer, or the identity where none is wanted."""
         return self.normalizer(self.width) if wanted else nn.Identity()
 
 
-class Block(nn.Module):
-    """block(x) = post(combine(x, inner_post(body(pre(x))))), x: (B, D) → (B, D)."""
+def blocks(recipe: Recipe, *bodies: Callable[[], nn.Module]) -> nn.Sequential:
+    """`depth` layers, each a block for each of `bodies`."""
+    built: list[Block] = []
+    for layer in range(1, recipe.depth + 1):
+        site = Site(width=recipe.width, layer=layer, branches=recipe.depth * len(bodies))
+        residual = recipe.residual(site)
+        for number, body in enumerate(bodies):
+            if number and not residual.shared:
+                residual = recipe.residual(site)
+            built.append(Block(recipe, body(), residual))
+    return nn.Sequential(*built)
 
-    def __init__(self, recipe: Recipe, body: nn.Module) -> None:
+
+class Block(nn.Module):
+    """block(x) = post(combine(skip(x), inner_post(body(enter(pre(x)))))).
+
+    `skip` is the identity but where the shape of the stream changes; there, `incoming` is the recipe before the change.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        body: nn.Module,
+        residual: Residual,
+        skip: nn.Module | None = None,
+        incoming: Recipe | None = None,
+    ) -> None:
         super().__init__()
-        self.pre = recipe.norm(recipe.placement.pre)
+        self.pre = (incoming or recipe).norm(recipe.placement.pre)
         self.body = body
         self.inner_post = recipe.norm(recipe.placement.inner_post)
-        self.residual = recipe.residual()
+        self.residual = residual
+        self.skip = skip or nn.Identity()
         self.post = recipe.norm(recipe.placement.post)
+        residual.adopt(body)
 
     def forward(self, x: Tensor) -> Tensor:
         """The equation."""
-        out: Tensor = self.post(self.residual.combine(x, self.inner_post(self.body(self.pre(x)))))
+        f = self.inner_post(self.body(self.residual.enter(self.pre(x))))
+        out: Tensor = self.post(self.residual.combine(self.skip(x), f))
         return out

@@ -1,10 +1,13 @@
 """Initial weights: a pure function of the seed, those of linear layers of (seed, name), so that arms share them.
 
-| layer | variance of the weight | bias |
-|---|---|---|
-| linear, an activation directly before it | 2/fan_in | 0 |
-| any other linear (stem, W₁, head) | 1/fan_in | 0 |
-| everything else | as its module makes it, in the order of construction | |
+| what | initial value |
+|---|---|
+| weight of a linear layer or convolution | by the scheme, from a generator of its own |
+| its bias | by the scheme, 0 unless it says otherwise |
+| embedding that no linear layer shares | N(0, 1/width) |
+| everything else | as its module makes it, in the order of construction |
+| a residual branch | then as its residual scheme rescales it |
+| the head | then 0 where the residual scheme wants it and no embedding shares it |
 """
 
 import math
@@ -13,18 +16,26 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from resexp.nn.block import Residual
+from resexp.nn.bodies.weights import LINEAR
 from resexp.seeding import key
 
-Scheme = Callable[[Tensor, bool, torch.Generator], None]
-"""Fills a weight (out, in) in place; the flag says whether an activation directly precedes its layer."""
+
+class Scheme:
+    """An initialisation of linear layers, whose weights are (out, in) or, of convolutions, (out, in, H, W)."""
+
+    def weight(self, weight: Tensor, beside_activation: bool, generator: torch.Generator) -> None:
+        """Fill `weight` in place; the flag says whether it has to make up for an activation."""
+        raise NotImplementedError
+
+    def bias(self, bias: Tensor, generator: torch.Generator) -> None:
+        """Fill `bias` in place."""
+        bias.zero_()
 
 
-class He:
-    """N(0, 2/fan_in) behind an activation, whichever it is, else N(0, 1/fan_in). He 2015 (1502.01852), section 2.2."""
-
-    def __call__(self, weight: Tensor, after_activation: bool, generator: torch.Generator) -> None:
-        """Fill `weight` in place."""
-        weight.normal_(0, math.sqrt((2 if after_activation else 1) / weight[0].numel()), generator=generator)
+def fan_in(weight: Tensor) -> int:
+    """The number of inputs of an output."""
+    return weight[0].numel()
 
 
 @torch.no_grad()
@@ -33,14 +44,32 @@ def initialise(make_network: Callable[[], nn.Module], seed: int, scheme: Scheme)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(seed, "construction"))  # of what the scheme leaves as its module made it
         network = make_network()
-    behind = {
+    beside = {
         f"{name}.{layer}".lstrip(".")
         for name, module in network.named_modules()
-        for layer in getattr(module, "after_activation", ())
+        for layer in getattr(module, "beside_activation", ())
     }
+
+    def generator(*name: str) -> torch.Generator:
+        return torch.Generator().manual_seed(key(seed, *name))
+
     for name, module in network.named_modules():
-        if isinstance(module, nn.Linear):
-            scheme(module.weight, name in behind, torch.Generator().manual_seed(key(seed, name, "weight")))
+        if isinstance(module, nn.Embedding):
+            module.weight.normal_(0, 1 / math.sqrt(module.embedding_dim), generator=generator(name, "weight"))
+        elif isinstance(module, LINEAR):
+            scheme.weight(module.get_parameter("weight"), name in beside, generator(name, "weight"))
             if module.bias is not None:
-                module.bias.zero_()
+                scheme.bias(module.get_parameter("bias"), generator(name, "bias"))
+    for module in network.modules():
+        residual = getattr(module, "residual", None)
+        if isinstance(residual, Residual):
+            residual.init(module.get_submodule("body"))
+            if residual.zero_head:
+                _zero_head(network)
     return network
+
+
+def _zero_head(network: nn.Module) -> None:
+    head = network.get_parameter("head.weight")
+    if not any(isinstance(module, nn.Embedding) and module.weight is head for module in network.modules()):
+        head.zero_()

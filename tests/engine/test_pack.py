@@ -1,5 +1,6 @@
 """The numbers of a replicate do not depend on its pack."""
 
+import copy
 import dataclasses
 import itertools
 
@@ -10,28 +11,37 @@ import torch.nn.functional as F
 from torch import nn
 
 from resexp.build import build, factory, load_data, recipe, threads
-from resexp.engine.events import End, Steps
+from resexp.engine.events import End, State, Steps
 from resexp.engine.fit import fit
-from resexp.nn.init import He, initialise
+from resexp.nn.init import initialise
+from resexp.nn.inits.he import He
+from resexp.nn.task import Task
 
 
-def run(cell, seeds, *, poison=None):
-    """The curves and weights of each seed."""
+def run(cell, seeds, *, poison=None, through_state_at=None):
+    """The curves, end and state of each seed; `through_state_at`: from that step on in another, freshly built pack."""
     data = load_data(cell)
     built = build(cell, seeds, data)
     if poison is not None:
         built.pack.weights_RP[seeds.index(poison)] = float("inf")
-    losses, norms, end = [], [], None
     with threads(cell.dials.threads):
-        for event in fit(built):
-            if isinstance(event, Steps):
-                losses.append(event.loss_SR)
-                norms.append(event.grad_norm_SR)
-            end = event
-    assert isinstance(end, End)
-    loss, norm = np.concatenate(losses), np.concatenate(norms)
+        if through_state_at is None:
+            events = [*fit(built)]
+        else:
+            calls, events = itertools.count(1), []
+            for event in fit(built, due=lambda: next(calls) == through_state_at):
+                if isinstance(event, State):
+                    break
+                events.append(event)
+            built = build(cell, seeds, data)
+            events += fit(built, State(event.step, copy.deepcopy(event.tensors)))
+    assert isinstance(events[-1], End)
+    steps = [event for event in events if isinstance(event, Steps)]
+    loss, norm = (np.concatenate([getattr(e, name) for e in steps]) for name in ("loss_SR", "grad_norm_SR"))
+    end = events[-1]
+    states = [[tensor.numpy() for tensor in built.pack.state(r).values()] for r in range(len(seeds))]
     return {
-        seed: (loss[:, r], norm[:, r], end.loss_train_R[r], end.accuracy_val_R[r], built.pack.weights_RP[r].numpy())
+        seed: (loss[:, r], norm[:, r], end.loss_train_R[r], end.accuracy_val_R[r], *states[r])
         for r, seed in enumerate(seeds)
     }
 
@@ -84,7 +94,7 @@ def test_a_pack_is_plain_pytorch(cell):
     small = cell("norm=pre", "precision=float64", "steps=5", "seeds=[3]", "clip=1.0")
     data = load_data(small)
     parts = recipe(small)
-    network = initialise(lambda: factory(small.options["model"])(parts, data.shape, 10), 3, He()).double()
+    network = initialise(lambda: factory(small.options["model"])(parts, Task(data.shape, 10)), 3, He()).double()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0)
     built = build(small, (3,), data)
     from resexp.data.dataset import Batches

@@ -6,16 +6,23 @@ import pytest
 import torch
 from torch import nn
 
-from resexp.nn.block import Block, Placement, Recipe
+from resexp.nn.block import Block, Placement, Recipe, Site
 from resexp.nn.bodies.ffn import FeedForward
-from resexp.nn.network import MLP
+from resexp.nn.models.mlp import MLP
 from resexp.nn.residuals.off import Plain
 from resexp.nn.residuals.on import Identity
+from resexp.nn.task import Task
 
 
 def _recipe(placement, residual, depth=3):
     return Recipe(
-        width=8, depth=depth, activation=nn.ReLU, placement=placement, normalizer=nn.LayerNorm, residual=residual
+        width=8,
+        depth=depth,
+        activation=nn.ReLU,
+        placement=placement,
+        normalizer=nn.LayerNorm,
+        residual=residual,
+        body=FeedForward,
     )
 
 
@@ -23,7 +30,9 @@ def _recipe(placement, residual, depth=3):
 @pytest.mark.parametrize("residual", [Identity, Plain])
 def test_the_equation(flags, residual):
     placement = Placement(**dict(zip(("pre", "inner_post", "post"), flags, strict=True)))
-    block = Block(_recipe(placement, residual), FeedForward(8, nn.ReLU))
+    recipe = _recipe(placement, residual)
+    site = Site(width=8, layer=1, branches=3)
+    block = Block(recipe, FeedForward(nn.Linear, recipe), residual(site))
     for parameter in block.parameters():
         nn.init.normal_(parameter)
     x = torch.randn(5, 8)
@@ -43,12 +52,12 @@ def test_the_equation(flags, residual):
 def test_a_final_norm_goes_where_the_stream_is_unnormalised(flags, final):
     placement = Placement(pre=bool(flags[0]), inner_post=bool(flags[1]), post=bool(flags[2]))
     assert placement.final == final
-    assert isinstance(MLP(_recipe(placement, Identity), (4, 4), 3).final, nn.LayerNorm) == final
+    assert isinstance(MLP(_recipe(placement, Identity), Task((4, 4), 3)).final, nn.LayerNorm) == final
 
 
 @pytest.mark.parametrize("depth", [1, 2, 7])
 def test_the_number_of_parameters_is_as_documented(depth):
     plain = Placement(pre=False, inner_post=False, post=False)
-    network = MLP(_recipe(plain, Identity, depth), (4, 4), 3)
+    network = MLP(_recipe(plain, Identity, depth), Task((4, 4), 3))
     assert sum(p.numel() for p in network.parameters()) == 8 * 17 + depth * 2 * 8 * 9 + 3 * 9
     assert network(torch.randn(5, 4, 4)).shape == (5, 3)

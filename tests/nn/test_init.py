@@ -7,9 +7,12 @@ import torch
 from torch import nn
 
 from resexp.nn.block import Placement, Recipe
-from resexp.nn.init import He, initialise
-from resexp.nn.network import MLP
+from resexp.nn.bodies.ffn import FeedForward
+from resexp.nn.init import initialise
+from resexp.nn.inits.he import He
+from resexp.nn.models.mlp import MLP
 from resexp.nn.residuals.on import Identity
+from resexp.nn.task import Task
 
 NONE, PRE, POST = (
     Placement(pre=p, inner_post=False, post=q) for p, q in ((False, False), (True, False), (False, True))
@@ -18,9 +21,15 @@ NONE, PRE, POST = (
 
 def _network(seed=0, placement=NONE, width=64, depth=4, activation=nn.ReLU):
     recipe = Recipe(
-        width=width, depth=depth, activation=activation, placement=placement, normalizer=nn.LayerNorm, residual=Identity
+        width=width,
+        depth=depth,
+        activation=activation,
+        placement=placement,
+        normalizer=nn.LayerNorm,
+        residual=Identity,
+        body=FeedForward,
     )
-    return initialise(lambda: MLP(recipe, (8, 8), 10), seed, He())
+    return initialise(lambda: MLP(recipe, Task((8, 8), 10)), seed, He())
 
 
 def test_arms_share_their_weights():
@@ -78,3 +87,46 @@ def test_a_module_with_random_parameters_of_its_own_gets_them_from_the_seed():
     make = [initialise(Odd, seed, He()).scale for seed in (3, 3, 4)]
     assert torch.equal(make[0], make[1])
     assert not torch.equal(make[0], make[2])
+
+
+def _weights(build_network, *overrides, task=None):
+    network = build_network("width=64", "depth=4", *overrides, task=task or Task((8, 8), 10))
+    return {name: p for name, p in network.named_parameters() if name.endswith("weight")}
+
+
+@pytest.mark.parametrize(
+    ("init", "variance"),
+    [
+        ("lecun", lambda fan_in, fan_out: 1 / fan_in),
+        ("xavier", lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
+        ("normal init.std=0.5", lambda fan_in, fan_out: 0.25),
+        ("mean_field init.weight_variance=1.7", lambda fan_in, fan_out: 1.7 / fan_in),
+    ],
+)
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+def test_the_variances_are_as_documented(build_network, init, variance, model):
+    for name, weight in _weights(build_network, f"model={model}", *f"init={init}".split()).items():
+        places = weight[0, 0].numel()
+        expected = variance(weight.shape[1] * places, weight.shape[0] * places)
+        assert abs(weight.square().mean().item() / expected - 1) < 5 * math.sqrt(2 / weight.numel()), name
+
+
+def test_mean_field_biases_have_their_variance_and_others_are_0(build_network):
+    given = ("width=256", "depth=8", "init=mean_field", "init.bias_variance=0.09")
+    biases = torch.cat([p for n, p in build_network(*given).named_parameters() if n.endswith("bias")])
+    assert abs(biases.square().mean().item() / 0.09 - 1) < 5 * math.sqrt(2 / len(biases))
+    assert not any(p.any() for n, p in build_network("init=orthogonal").named_parameters() if n.endswith("bias"))
+
+
+def test_orthogonal_matrices_keep_lengths(build_network):
+    for name, weight in _weights(build_network, "init=orthogonal").items():
+        matrix = weight if weight.shape[0] <= weight.shape[1] else weight.T
+        gain = 2.0 if name.endswith("fc2.weight") else 1.0
+        torch.testing.assert_close(matrix @ matrix.T, gain * torch.eye(len(matrix)), rtol=0, atol=1e-4)
+
+
+def test_delta_orthogonal_convolutions_keep_lengths_of_pictures(build_network):
+    network = build_network("model=conv", "width=32", "init=delta_orthogonal", "body=act_linear", "activation=identity")
+    x = torch.randn(3, 32, 8, 8)
+    for block in network.blocks:
+        torch.testing.assert_close(block.body(x).norm(), math.sqrt(2) * x.norm())

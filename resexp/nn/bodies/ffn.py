@@ -1,27 +1,29 @@
 """The transformer's feed-forward branch."""
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
+
+from resexp.nn.block import Linear, Recipe
+from resexp.nn.dropout import dropout_of
 
 
 class FeedForward(nn.Module):
-    """ffn(u) = W₂ φ(W₁ u + b₁) + b₂, width → width → width; u: (B, D). 2·D·(D + 1) parameters.
+    """ffn(u) = W₂ φ(W₁ u + b₁) + b₂, width → expansion · width → width. Vaswani 2017 (1706.03762), section 3.3.
 
-    Vaswani 2017 (1706.03762), section 3.3, at expansion 1. It ends in a linear layer, so its mean is zero at
-    initialisation, which is what mean-field theory assumes of a branch.
+    It ends in a linear layer, so its mean is zero at initialisation, which is what mean-field theory assumes of a
+    branch. 2·D·(D + 1) parameters at expansion 1; `dropout` follows φ.
     """
 
-    after_activation = ("fc2",)
-    """The layers that an activation directly precedes."""
+    beside_activation = ("fc2",)
+    """The layers whose initial weights make up for an activation."""
 
-    def __init__(self, width: int, activation: Callable[[], nn.Module]) -> None:
+    def __init__(self, linear: Linear, recipe: Recipe, expansion: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, width)
-        self.activation = activation()
-        self.fc2 = nn.Linear(width, width)
+        self.fc1 = linear(recipe.width, expansion * recipe.width)
+        self.activation = recipe.activation()
+        self.dropout = dropout_of(dropout)
+        self.fc2 = linear(expansion * recipe.width, recipe.width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """The branch's output, (B, D)."""
-        out: Tensor = self.fc2(self.activation(self.fc1(u)))
+        """The branch's output, in the shape of u."""
+        out: Tensor = self.fc2(self.dropout(self.activation(self.fc1(u))))
         return out

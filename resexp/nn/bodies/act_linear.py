@@ -1,0 +1,23 @@
+"""An activation, then one linear layer."""
+
+from torch import Tensor, nn
+
+from resexp.nn.block import Linear, Recipe
+from resexp.nn.dropout import dropout_of
+
+
+class ActLinear(nn.Module):
+    """W φ(u) + b: the order of He 2016 (1603.05027). D·(D + 1) parameters; `dropout` follows φ."""
+
+    beside_activation = ("fc",)
+
+    def __init__(self, linear: Linear, recipe: Recipe, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.activation = recipe.activation()
+        self.dropout = dropout_of(dropout)
+        self.fc = linear(recipe.width, recipe.width)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """The branch's output, in the shape of u."""
+        out: Tensor = self.fc(self.dropout(self.activation(u)))
+        return out

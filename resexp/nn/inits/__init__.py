@@ -1,0 +1,1 @@
+"""The initialisations, a file per variant."""

@@ -1,0 +1,72 @@
+"""The CIFAR ResNet."""
+
+from dataclasses import replace
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resexp.nn.block import Block, Recipe, Site
+from resexp.nn.models.pictures import as_pictures, picture
+from resexp.nn.task import Task
+
+
+class Shortcut(nn.Module):
+    """Every second place of x, with zeros for the channels that are new: "option A" of He 2015. (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 2C, ⌈H/2⌉, ⌈W/2⌉)."""
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, x.shape[1]))
+
+
+class Convolutions(nn.Module):
+    """W₂ φ(norm(W₁ u)), two 3×3 convolutions; behind a norm, W₂ φ(norm(W₁ φ(u))), the pre-activation of He 2016."""
+
+    beside_activation = ("fc1", "fc2")
+
+    def __init__(self, recipe: Recipe, channels: int, stride: int) -> None:
+        super().__init__()
+        self.before = recipe.activation() if recipe.placement.pre else nn.Identity()
+        self.fc1 = nn.Conv2d(channels, recipe.width, 3, stride, padding=1)
+        self.norm = recipe.norm(recipe.placement.anywhere)
+        self.activation = recipe.activation()
+        self.fc2 = nn.Conv2d(recipe.width, recipe.width, 3, padding=1)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """The branch's output, (B, D, H/stride, W/stride)."""
+        out: Tensor = self.fc2(self.activation(self.norm(self.fc1(self.before(u)))))
+        return out
+
+
+class ResNet(nn.Module):
+    """Three stages of widths D, 2D, 4D on pictures of sides H, H/2, H/4; x: (B, *shape) → logits (B, classes).
+
+    He 2015 (1512.03385), section 4.2, is norm=res-post normalizer=batchnorm width=16, 6n + 2 weight layers at depth 3n:
+    x ← φ(x + norm(W₂ φ(norm(W₁ x)))). He 2016 (1603.05027) is norm=pre, without the last φ. A depth that three does
+    not divide gives the earlier stages a block more.
+    """
+
+    vmap_on_cpu = False
+
+    def __init__(self, recipe: Recipe, task: Task) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(picture(task.shape)[0], recipe.width, 3, padding=1)
+        built: list[nn.Module] = []
+        before = recipe
+        for stage in range(3):
+            wide = replace(recipe, width=recipe.width * 2**stage)
+            for _ in range((recipe.depth + 2 - stage) // 3):
+                grows = before.width < wide.width
+                body = Convolutions(wide, before.width, 2 if grows else 1)
+                site = Site(width=wide.width, layer=len(built) + 1, branches=recipe.depth)
+                skip = Shortcut() if grows else None
+                built.append(Block(wide, body, recipe.residual(site), skip, before))
+                before = wide
+        after = nn.Identity if recipe.placement.pre else recipe.activation
+        self.blocks = nn.Sequential(*(module for block in built for module in (block, after())))
+        self.final = before.norm(recipe.placement.final)
+        self.head = nn.Linear(before.width, task.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, (B, classes)."""
+        logits: Tensor = self.head(self.final(self.blocks(self.stem(as_pictures(x)))).mean((2, 3)))
+        return logits

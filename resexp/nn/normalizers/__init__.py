@@ -1,0 +1,1 @@
+"""The normalizers, a file per variant."""
