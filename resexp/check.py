@@ -15,8 +15,9 @@ from resexp.loader import Loader
 
 T = TypeVar("T")
 
-NEEDS = "needs"
-"""The key of an option's YAML that says which options of other groups it goes with: {group: [option, …]}."""
+NEEDS, WORK = "needs", "work"
+"""Keys of an option's YAML that tell of it and are no options: which options of other groups it goes with, {group:
+[option, …]}, and, of a model, how many times the work of an MLP a block is, on samples of 64 places or symbols."""
 
 NAMED_BY_PATH = ("dataset", "model", "norm", "residual")
 """Groups whose choice the path of a run directory names anyway."""
@@ -70,12 +71,13 @@ class Checker:
                 raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
         for name, spec in DIALS.items():
             check(name, config.get(name, "missing"), spec.metadata["kind"])
-        options = {group: {k: v for k, v in container(config[group]).items() if k != NEEDS} for group in choices}
+        options = {group: _options(container(config[group])) for group in choices}
         if not config["force"]:
             self._check_needs(choices)
         changed = [*self._changed(config, choices, options)]
         dials = Dials(**{name: config[name] for name in DIALS})
-        return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task))
+        work = float(config["model"].get(WORK, 1.0))
+        return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task), work)
 
     def _check_needs(self, choices: Mapping[str, str]) -> None:
         """Raise InputError where a choice needs another one of some group than is made."""
@@ -96,8 +98,7 @@ class Checker:
         for group, values in options.items():
             if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
                 yield choices[group]
-            shipped = self.shipped(group, choices[group])
-            shipped.pop(NEEDS, None)
+            shipped = _options(self.shipped(group, choices[group]))
             if group in self.default_choices and "_target_" not in shipped:
                 raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
             for key in shipped.keys() - values.keys():
@@ -108,6 +109,10 @@ class Checker:
                 check(f"{group}.{key}", value, kind_of(key, shipped[key]))
                 if value != shipped[key] and key != "path":  # data count by their content
                     yield f"{key}{value}"
+
+
+def _options(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if key not in (NEEDS, WORK)}
 
 
 def container(config: object) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from resexp.check import Checker, one_line
 from resexp.config import DIALS, Cell
-from resexp.grid import jobs
+from resexp.grid import condition, jobs
 from resexp.kinds import LAUNCHER, InputError, check, nearest
 from resexp.loader import Loader, register
 
@@ -79,7 +79,11 @@ class Composer:
         if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
             self.cell([str(o.input_line) for o in given if not o.is_sweep_override()])
             return []
-        found = [(job, self.cell(job)) for job in jobs(self.checker, config, overrides)]
+        combinations, is_kept = jobs(self.checker, config, overrides), condition(self.checker, config)
+        composed = ((job, self._compose(job)) for job in combinations)
+        found = [(job, self._checked(config)) for job, config in composed if is_kept(config)]
+        if not found:
+            raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
         for _, cell in found:
             tuning = cell.dials.tuning_seeds or []
             if tuning and not ({*tuning} < {*cell.dials.seed_list} and "lr" in cell.options["optimizer"]):
@@ -98,16 +102,22 @@ class Composer:
 
     def cell(self, overrides: list[str]) -> Cell:
         """The cell that overrides without sweeps ask for, checked. Raises InputError."""
+        return self._checked(self._compose(overrides))
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        """As load, with a line on what is misspelt."""
         given = self._parse(overrides)
         for override in given:
             self._check_key(override)
             if override.is_sweep_override():
                 raise InputError(f"{override.input_line}: several values need -m, as in resexp train -m …")
         try:
-            config = self.load(overrides)
+            return self.load(overrides)
         except InputError:
             self._check_options([o for o in given if "." in o.key_or_group and not o.is_hydra_override()], overrides)
             raise
+
+    def _checked(self, config: DictConfig) -> Cell:
         cell = self.checker.cell(config, config.hydra)
         _ = cell.id  # it reads the data paths
         return cell

@@ -90,6 +90,7 @@ class Cell:
         options: the resolved options of each group.
         changed: a word for each key, beyond those that the path names anyway, that is not at its default.
         overrides: what `resexp train` takes to make this cell.
+        block_work: how many times the work of an MLP's block a block of its model is, roughly.
 
     """
 
@@ -98,6 +99,7 @@ class Cell:
     options: Mapping[str, Mapping[str, Any]]
     changed: tuple[str, ...]
     overrides: tuple[str, ...] = ()
+    block_work: float = 1.0
 
     @property
     def arm(self) -> str:
@@ -126,7 +128,7 @@ class Cell:
     def work(self) -> float:
         """Roughly how much there is to compute, in a unit of its own."""
         d = self.dials
-        return float(len(d.seed_list) * d.steps * d.batch_size * d.depth * d.width * (d.width + 64))
+        return self.block_work * len(d.seed_list) * d.steps * d.batch_size * d.depth * d.width * (d.width + 64)
 
     @property
     def name(self) -> str:
@@ -148,7 +150,7 @@ def arm_of(choices: Mapping[str, str]) -> str:
 
 
 def _fingerprint(value: Any, key: str = "") -> Any:
-    """`value` with data paths as their content's hash, foreign classes followed by their source's, and 1.0 as 1."""
+    """`value` with paths as their content's hash, modules and foreign classes followed by their source's, 1.0 as 1."""
     if isinstance(value, Mapping):
         return {k: _fingerprint(v, k) for k, v in value.items()}
     if isinstance(value, list):
@@ -157,9 +159,8 @@ def _fingerprint(value: Any, key: str = "") -> Any:
         return int(value)
     if key == "path" and isinstance(value, str):
         return content_hash(Path(value).expanduser())
-    if key == "_target_" and value.split(".")[0] not in ("resexp", "torch"):
-        return [value, source_hash(value)]
-    return value
+    foreign = key == "module" or (key == "_target_" and value.split(".")[0] not in ("resexp", "torch"))
+    return [value, source_hash(value)] if foreign and value is not None else value
 
 
 def content_hash(root: Path, pattern: str = "*") -> str:
@@ -183,6 +184,6 @@ def source_hash(target: str) -> str:
     spec = importlib.util.find_spec(name)
     roots = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
     if not roots or roots[0] is None:
-        raise InputError(f"_target_={target}: no package {name} here")
+        raise InputError(f"{target}: no package {name} here")
     root = Path(roots[0])
     return content_hash(root, "*.py") if root.exists() else roots[0]  # of the standard library, some have no file

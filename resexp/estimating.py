@@ -36,28 +36,36 @@ def _left(cell: Cell) -> Cell | None:
 
 
 def estimate(cells: Sequence[Cell], workers: int | str = "auto", threads: int | str = "auto") -> Estimate:
-    """From a few timed steps of the smallest and the largest of `cells`, side by side as workers would run them.
+    """From a few timed steps of the smallest and the largest of `cells` of each kind: data set and model.
 
-    The others lie on the line between these two over their work. Raises what training them raises, and
-    BrokenProcessPool where a trial is killed, as for want of memory.
+    Two trials run side by side, as workers would run them; the other cells lie on the line between these over their
+    work. Raises what training them raises, and BrokenProcessPool where a trial is killed, as for want of memory.
     """
     count, each = share(len(cells), workers, threads, len(environments(cells)))
-    ends = min(cells, key=lambda cell: cell.work), max(cells, key=lambda cell: cell.work)
+    kinds: dict[tuple[str, str], list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.work):
+        kinds.setdefault(_kind(cell), []).append(cell)
+    ends = [end for alike in kinds.values() for end in (alike[0], alike[-1])]
     began = time.monotonic()
     with no_main(), ProcessPoolExecutor(min(2, count), mp_context=context()) as pool:
         pool.submit(_nothing).result()
         start_up = time.monotonic() - began
-        (low, _), (high, memory) = pool.map(_trial, ends, (each, each))
-    span = ends[1].work - ends[0].work
+        times, peaks = zip(*pool.map(_trial, ends, [each] * len(ends)), strict=True)
+    at_ends = dict(zip(kinds, zip(times[::2], times[1::2], strict=True), strict=True))
 
     def seconds(cell: Cell) -> float:
-        share = (cell.work - ends[0].work) / span if span else 1.0
-        return max(0.0, low + share * (high - low))
+        alike, (low, high) = kinds[_kind(cell)], at_ends[_kind(cell)]
+        span = alike[-1].work - alike[0].work
+        return float(max(0.0, low + ((cell.work - alike[0].work) / span if span else 1.0) * (high - low)))
 
     free = [0.0] * count
     for cell in sorted([*cells, *_references(cells)], key=lambda cell: -cell.work):
         heapq.heapreplace(free, free[0] + seconds(cell))
-    return Estimate(start_up + max(free), memory, count, each)
+    return Estimate(start_up + max(free), max(peaks), count, each)
+
+
+def _kind(cell: Cell) -> tuple[str, str]:
+    return cell.choices["dataset"], cell.choices["model"]
 
 
 def _references(cells: Iterable[Cell]) -> list[Cell]:

@@ -1,6 +1,6 @@
 """The grid of a sweep: every combination of values, but for those that a condition leaves out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from resexp.check import Checker, one_line
@@ -46,27 +46,24 @@ class GridSweeper(Sweeper):
 
 
 def jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:
-    """The overrides of every job of a sweep: `config` is what `overrides` compose to. Raises InputError."""
-    sweeper, loader = config.hydra.sweeper, checker.loader
-    parser = OverridesParser.create(config_loader=loader)
+    """The overrides of every combination of a sweep: `config` is what `overrides` compose to. Raises InputError."""
+    parser = OverridesParser.create(config_loader=checker.loader)
     given = one_line(lambda: parser.parse_overrides(overrides))
-    params = [_param(key, value, checker) for key, value in (sweeper.get("params") or {}).items()]
+    params = [_param(key, value, checker) for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     tasks = [o for o in given if not o.is_hydra_override()]
     (found,) = one_line(lambda: BasicSweeper.split_arguments([*parser.parse_overrides(params), *tasks], None))
     hydra = [str(o.input_line) for o in given if o.is_hydra_override()]
-    exclude, only = (_conditions(name, sweeper.get(name), checker) for name in ("exclude", "only"))
-    if not (exclude or only):
-        return [[*hydra, *job] for job in found]
+    return [[*hydra, *job] for job in found]
 
-    def is_kept(job: list[str]) -> bool:
-        name = config.hydra.job.config_name
-        cell = one_line(lambda: loader.load_configuration(name, [*hydra, *job], RunMode.RUN))
-        return not any(_holds(c, cell) for c in exclude) and (not only or any(_holds(c, cell) for c in only))
 
-    kept = [[*hydra, *job] for job in found if is_kept(job)]
-    if not kept:
-        raise InputError(f"hydra.sweeper: its conditions leave out all {len(found)} cells")
-    return kept
+def condition(checker: Checker, config: DictConfig) -> Callable[[DictConfig], bool]:
+    """Whether a combination, composed, is a cell of the sweep that `config` describes. Raises InputError."""
+    exclude, only = (_conditions(name, config.hydra.sweeper.get(name), checker) for name in ("exclude", "only"))
+
+    def is_kept(job: DictConfig) -> bool:
+        return not any(_holds(c, job) for c in exclude) and (not only or any(_holds(c, job) for c in only))
+
+    return is_kept
 
 
 def _param(key: str, value: Any, checker: Checker) -> str:

@@ -90,6 +90,17 @@ RANGES = {
     "betas": BETAS,
     "warmup": UNIT,
     "final": UNIT,
+    "dropout": BELOW_1,
+    "crop": whole(0, 1000),
+    "context": whole(1, 1_000_000),
+    "train": whole(1, 1_000_000_000),
+    "validation": whole(1, 1_000_000_000),
+    "classes": whole(2, 1_000_000),
+    "expansion": whole(1, 1000),
+    "std": AT_LEAST_0,
+    "weight_variance": AT_LEAST_0,
+    "bias_variance": AT_LEAST_0,
+    "gain": POSITIVE,
 }
 """The ranges of options whose name means the same wherever it occurs; other options have the type of their default."""
 

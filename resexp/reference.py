@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from resexp.config import Cell, Dials, conf_dir
 from resexp.data.dataset import Data
-from resexp.engine.fit import SUBSET
+from resexp.engine.fit import subset
 from resexp.record.result import CellResult
-from resexp.stats.verdict import Reference, constant_loss
+from resexp.stats.verdict import Reference, bigram_loss, constant_loss
 
 SEEDS = [1000, 1001, 1002]
 RATES = (1e-3, 3e-3, 3e-4)
@@ -35,7 +35,9 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
     ℓ_ref is the median end loss at the best learning rate. A loss below 0.05 ℓ0 ends the search and counts as 0. The
     references are ordinary cells in outputs/.reference, so that `train` trains each only once.
     """
-    zero, majority = constant_loss(data.train.y.numpy())
+    targets, looked_at = data.train.y, subset(data.train).y.numel()
+    zero, majority = constant_loss(targets.flatten().numpy())
+    bigram = bigram_loss(data.train.x.flatten().numpy(), targets.flatten().numpy()) if data.symbols else None
     losses: list[float] = []
     for rate in RATES:
         result = train(shallow(cell, rate))
@@ -45,7 +47,7 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
             if losses[-1] < 0.05 * zero:
                 losses.append(0.0)
                 break
-    return Reference(zero, min(losses, default=None), majority, min(len(data.train), SUBSET))
+    return Reference(zero, min(losses, default=None), majority, looked_at, bigram)
 
 
 def shallow(cell: Cell, rate: float) -> Cell:

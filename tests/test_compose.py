@@ -195,3 +195,10 @@ def test_a_broken_yaml_is_one_line(tmp_path):
     with pytest.raises(InputError) as error:
         Composer(str(tmp_path)).cell(["norm=bad"])
     assert "\n" not in str(error.value)
+
+
+def test_a_large_model_counts_as_more_work(cell):
+    """Longest cells start first, and what is left is told by their shares."""
+    assert (
+        cell("model=conv").work > cell("model=transformer").work > 10 * cell().work > 10 * cell("model=simplenet").work
+    )

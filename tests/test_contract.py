@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from resexp.config import conf_dir
 from resexp.loader import HELP
+from tests.data.test_more_sets import write_speech, write_svhn, write_text
 from tests.data.test_sets import write_cifar, write_idx
 from tests.engine.test_pack import assert_bitwise, run
 
@@ -17,6 +18,7 @@ SHIPPED = sorted(file.relative_to(conf_dir()).as_posix() for file in conf_dir().
 SWEEPS = [file for file in SHIPPED if file.startswith("sweep/")]
 EXPERIMENTS = [file for file in SHIPPED if file.startswith("experiment/")]
 OPTIONS = [file for file in SHIPPED if file not in SWEEPS + EXPERIMENTS]
+FILES = {"svhn": write_svhn, "speech": write_speech, "tiny_shakespeare": write_text}
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
@@ -28,7 +30,9 @@ def _overrides(option, tmp_path):
     given += ["depth=4", "width=8", "batch_size=16", "steps=3", "model.patch=2"][: 5 if name == "transformer" else 4]
     if name.startswith("cifar"):
         return [*given, f"dataset.path={write_cifar(tmp_path / name, name.upper(), 40)}"]
-    if group == "dataset" and name != "digits":
+    if name in FILES:
+        return [*given, f"dataset.path={FILES[name](tmp_path / name)}"]
+    if name in ("mnist", "fashion_mnist", "kmnist"):
         return [*given, f"dataset.path={write_idx(tmp_path / name)}"]
     return given
 

@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import TINY
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_readmes_own_normalizer_goes_against_layernorm(resexp, references, tmp_path):
     section = README.partition("### Your own")[2].partition("\n### ")[0]
     python, yaml = (re.search(rf"```{kind}\n(.*?)```", section, re.S)[1] for kind in ("python", "yaml"))

@@ -7,6 +7,7 @@ import torch
 
 from resexp.data.dataset import Split
 from resexp.data.download import cached
+from resexp.data.transforms import Augment
 from resexp.kinds import InputError, nearest
 
 
@@ -50,11 +51,11 @@ PICTURE = (3, 32, 32)
 class Cifar:
     """The set `archive`, downloaded; or the .bin files in `path`."""
 
-    def __init__(self, archive: str, path: str | None = None) -> None:
+    def __init__(self, archive: str, path: str | None = None, crop: int = 0, flip: bool = False) -> None:
         if archive not in ARCHIVES:
             raise InputError(f"dataset.archive={archive}: no such archive{nearest(archive, ARCHIVES)}")
         self.archive, self.path = ARCHIVES[archive], path
-        self.name = archive
+        self.name, self.augment = archive, Augment(crop, flip)
 
     def load(self) -> tuple[Split, Split, int]:
         """The shipped train and test splits, (N, 3, 32, 32) bytes, and the number of classes."""

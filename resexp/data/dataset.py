@@ -6,14 +6,20 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from resexp.data.transforms import Augment
 from resexp.seeding import key
+
+NO_CHANGE = Augment()
 
 # Shapes: N samples, R replicates, B batch.
 
 
 @dataclass(frozen=True)
 class Split:
-    """Raw inputs (N, *shape), of any real type, and targets (N,) int64."""
+    """Raw inputs (N, *shape), of any real type, and targets (N,) int64.
+
+    Inputs of int64 are symbols, (N, T), and each has a target of its own, (N, T).
+    """
 
     x: Tensor
     y: Tensor
@@ -41,6 +47,7 @@ class Data:
         train, validation: the splits.
         classes: number of classes.
         mean, scale: per channel for (C, H, W) samples, else a single number.
+        augment: what happens to a batch of raw training pictures.
 
     """
 
@@ -49,6 +56,7 @@ class Data:
     classes: int
     mean: Tensor
     scale: Tensor
+    augment: Augment = NO_CHANGE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +69,9 @@ class Data:
         return self.train.x.dtype == torch.int64
 
     def standardise(self, x: Tensor) -> Tensor:
-        """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`."""
+        """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`; not of symbols."""
+        if self.symbols:
+            return x
         return (x.to(self.mean.dtype) - self.mean) * self.scale
 
     def to(self, device: torch.device) -> "Data":
@@ -74,8 +84,10 @@ class Data:
 def prepare(dataset: Dataset, dtype: torch.dtype) -> Data:
     """Load and measure a data set, on the CPU."""
     train, validation, classes = dataset.load()
-    mean, scale = _statistics(train.x)
-    return Data(train, validation, classes, mean.to(dtype), scale.to(dtype))
+    symbols = train.x.dtype == torch.int64
+    mean, scale = (torch.zeros(()), torch.ones(())) if symbols else _statistics(train.x)
+    augment = getattr(dataset, "augment", NO_CHANGE)
+    return Data(train, validation, classes, mean.to(dtype), scale.to(dtype), augment)
 
 
 def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Downloads, through torchvision: with a progress bar, checked by checksum, into one cache from which all is read."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -37,3 +38,13 @@ def cached(name: str, download: Callable[[Path], Path]) -> Path:
             " connect once, or give its files with dataset.path=DIR"
         ) from None
     return target
+
+
+def fetch_checked(url: str, file: Path, sha256: str) -> Path:
+    """Download `url` to `file`. Raises RuntimeError where its SHA-256 is another one."""
+    from torchvision.datasets.utils import download_url
+
+    download_url(url, str(file.parent), file.name)
+    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+        raise RuntimeError(f"{url} is not what it was: wrong SHA-256")
+    return file

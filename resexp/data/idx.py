@@ -10,6 +10,7 @@ from torch import Tensor
 
 from resexp.data.dataset import Split
 from resexp.data.download import cached
+from resexp.data.transforms import Augment
 from resexp.kinds import InputError, nearest
 
 ARCHIVES = ("MNIST", "FashionMNIST", "KMNIST")
@@ -18,10 +19,10 @@ ARCHIVES = ("MNIST", "FashionMNIST", "KMNIST")
 class Idx:
     """A set that torchvision knows by the name `archive` and downloads; or the raw files in `path`, gzipped or not."""
 
-    def __init__(self, archive: str, path: str | None = None) -> None:
+    def __init__(self, archive: str, path: str | None = None, crop: int = 0, flip: bool = False) -> None:
         if archive not in ARCHIVES:
             raise InputError(f"dataset.archive={archive}: no such archive{nearest(archive, ARCHIVES)}")
-        self.archive, self.path = archive, path
+        self.archive, self.path, self.augment = archive, path, Augment(crop, flip)
 
     def load(self) -> tuple[Split, Split, int]:
         """The shipped train and test splits, (N, 28, 28) bytes, and the number of classes."""

@@ -14,8 +14,8 @@ from resexp.engine.optim import Schedule
 from resexp.engine.pack import Pack
 from resexp.seeding import key
 
-SUBSET = 2048
-"""Samples on which the loss ℓ_T at the end is taken, and validation on the way; the validation at the end takes all."""
+SUBSET, TARGETS = 2048, 16384
+"""Samples, and targets, of a look: ℓ_T at the end, and validation on the way; the validation at the end takes all."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Training:
         return finite
 
 
-def subset(split: Split, most: int = SUBSET) -> Split:
-    """All of a split, or `most` of its samples, always the same ones."""
+def subset(split: Split) -> Split:
+    """All of a split, or as many of its samples as a look takes, always the same ones."""
+    most = min(SUBSET, max(1, TARGETS // split.y[0].numel()))
     if len(split) <= most:
         return split
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(key("subset")))
@@ -88,7 +89,8 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factors[-1]
         index = batches(step)
-        loss_R, accuracy_R = pack.backward(data.standardise(data.train.x[index]), data.train.y[index])
+        x_RB = data.augment(data.train.x[index], training.seeds, step)
+        loss_R, accuracy_R = pack.backward(data.standardise(x_RB), data.train.y[index])
         norm_R = pack.clip(plan.clip)
         optimizer.step()
         log[:, len(factors) - 1] = torch.stack((loss_R, accuracy_R, norm_R))

@@ -1,5 +1,6 @@
 """R replicates of one cell, trained together."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,7 @@ class Pack:
                 view.copy_(parameter.detach())
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
-        self.network = networks[0].to("meta")  # its code alone is needed from here on
+        self.network = _without_values(networks[0])
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.lanes = [
             Lane(
@@ -176,6 +177,12 @@ class Pack:
                 total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, buffers, batch, y))
         loss_R, accuracy_R = total / len(split)
         return loss_R, accuracy_R
+
+
+def _without_values(network: nn.Module) -> nn.Module:
+    """The network's code alone, which is all that is needed of it; `to("meta")` would part tied parameters."""
+    empty: dict[int, Any] = {id(p): nn.Parameter(p.detach().to("meta"), p.requires_grad) for p in network.parameters()}
+    return copy.deepcopy(network, empty | {id(b): b.to("meta") for b in network.buffers()})
 
 
 def _norm(matrix_RP: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ end on the fixed train subset, in this order:
 | verdict | when |
 |---|---|
 | diverged | non-finite loss or gradient, or ℓ_T > max(2 ℓ0, ℓ_initial) |
-| trained | ℓ_T ≤ ℓ0 − 0.8 (ℓ0 − ℓ_ref) |
+| trained | ℓ_T ≤ ℓ0 − 0.8 (ℓ0 − ℓ_ref), and of text 0.05 nats below what the symbol before tells |
 | stuck | ℓ_T > 0.95 ℓ0 and train accuracy ≤ majority share + 3 binomial standard errors |
 | slow | anything else |
 """
@@ -34,7 +34,8 @@ class Reference:
         loss_constant: ℓ0 in nats.
         loss_reference: ℓ_ref in nats; None where it could not be measured.
         majority: share of the most frequent class among the training targets.
-        samples: size of the fixed train subset.
+        samples: targets in the fixed train subset.
+        loss_bigram: of sequences, the loss in nats of the best guess that sees the symbol before alone.
         version: VERSION at the time.
 
     """
@@ -43,6 +44,7 @@ class Reference:
     loss_reference: float | None
     majority: float
     samples: int
+    loss_bigram: float | None = None
     version: int = VERSION
 
     @property
@@ -55,7 +57,8 @@ class Reference:
         """The loss at or below which a replicate is trained; None where the task cannot carry verdicts."""
         if self.loss_reference is None or self.loss_constant - self.loss_reference < 0.2 * self.loss_constant:
             return None
-        return self.loss_constant - 0.8 * (self.loss_constant - self.loss_reference)
+        bar = self.loss_constant - 0.8 * (self.loss_constant - self.loss_reference)
+        return bar if self.loss_bigram is None else min(bar, self.loss_bigram - 0.05)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ def constant_loss(targets: Sequence[int] | NDArray[np.integer]) -> tuple[float, 
     shares = np.bincount(np.asarray(targets)) / len(targets)
     positive = shares[shares > 0]
     return float(-(positive * np.log(positive)).sum()), float(shares.max())
+
+
+def bigram_loss(symbols: NDArray[np.integer], targets: NDArray[np.integer]) -> float:
+    """The entropy in nats of the targets given their symbols, by the shares of pairs."""
+    pairs = np.unique(np.stack((symbols, targets)), axis=1, return_counts=True)[1] / len(targets)
+    return float(-(pairs * np.log(pairs)).sum()) - constant_loss(symbols)[0]
 
 
 def lowest_median(losses: NDArray[np.floating], steps: int) -> float | None:

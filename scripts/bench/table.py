@@ -148,14 +148,14 @@ def rows(samples: Samples, threads: int) -> Iterator[Row]:
         yield Row("loading Fashion-MNIST, beyond imports: afterwards", samples["load rest"], "MB")
 
 
-def machine() -> str:
+def machine(*packages: str) -> str:
     """Processor, cores and versions."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    packages = ", ".join(f"{name} {version(name)}" for name in ("resexp", "torch", "lightning", "hydra-core"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("resexp", "torch", *packages))
     cpu = next(models, platform.processor() or platform.machine())
-    return f"{cpu}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}, {packages}"
+    return f"{cpu}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}, {versions}"
 
 
 def main() -> None:
@@ -167,9 +167,10 @@ def main() -> None:
     print("| what | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
     print(*rows(samples, threads), sep="\n")
     print(
-        f"\n{machine()}. Every sample is a fresh process on the CPU with warm file caches; all kinds in turn, round by"
-        f" round; ratios are of samples of one round. Steps: depth 48, width 64, batch 128, digits, {STEPS} timed after"
-        f" {WARMUP}; resexp's with its recording, the peers' with Adam as torch sets it by default."
+        f"\n{machine('lightning', 'hydra-core')}. Every sample is a fresh process on the CPU with warm file caches; all"
+        " kinds in turn, round by round; ratios are of samples of one round. Steps: depth 48, width 64, batch 128,"
+        f" digits, {STEPS} timed after {WARMUP}; resexp's with its recording, the peers' with Adam as torch sets it by"
+        " default."
     )
 
 

@@ -24,7 +24,6 @@ class Transformer(nn.Module):
     """
 
     vmap_on_cpu = False
-    takes_symbols = True
 
     def __init__(self, recipe: Recipe, task: Task, heads: int = 4, patch: int = 4) -> None:
         super().__init__()
