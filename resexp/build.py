@@ -16,7 +16,7 @@ from resexp.data.dataset import Data, prepare
 from resexp.engine.fit import Plan, Training
 from resexp.engine.optim import optimizer_for
 from resexp.engine.pack import Pack
-from resexp.kinds import InputError
+from resexp.kinds import InputError, nearest
 from resexp.nn.block import ACTIVATIONS, Recipe
 from resexp.nn.task import Task
 
@@ -28,8 +28,10 @@ def factory(options: Mapping[str, Any]) -> Any:
     """
     target = options["_target_"]
     try:
-        signature = inspect.signature(_locate(target))
-        signature.bind_partial(**{k: v for k, v in options.items() if k != "_target_"})
+        known = inspect.signature(_locate(target)).parameters
+        for key in options.keys() - {"_target_"} - known.keys():
+            if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+                raise InputError(f"_target_={target}: takes no {key}{nearest(key, known)}")
         return instantiate({**options, "_partial_": True, "_convert_": "all"})
     except SystemExit:
         raise InputError(f"_target_={target}: its module exits when it is imported") from None

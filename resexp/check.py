@@ -71,13 +71,21 @@ class Checker:
                 raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
         for name, spec in DIALS.items():
             check(name, config.get(name, "missing"), spec.metadata["kind"])
-        options = {group: _options(container(config[group])) for group in choices}
+        given = {override.lstrip("+").partition("=")[0] for override in hydra.overrides.task}
+        options = {group: self._own_options(group, choices[group], config, given) for group in choices}
         if not config["force"]:
             self._check_needs(choices)
         changed = [*self._changed(config, choices, options)]
         dials = Dials(**{name: config[name] for name in DIALS})
         work = float(config["model"].get(WORK, 1.0))
         return Cell(dials, choices, options, tuple(changed), tuple(hydra.overrides.task), work)
+
+    def _own_options(self, group: str, choice: str, config: Mapping[str, Any], given: set[str]) -> dict[str, Any]:
+        """The options of a choice. Those that it ships belong to its class, and go with it where another is given."""
+        options, shipped = _options(container(config[group])), self.shipped(group, choice)
+        if options.get("_target_") == shipped.get("_target_"):
+            return options
+        return {k: v for k, v in options.items() if k not in shipped or v != shipped[k] or f"{group}.{k}" in given}
 
     def _check_needs(self, choices: Mapping[str, str]) -> None:
         """Raise InputError where a choice needs another one of some group than is made."""
@@ -101,13 +109,14 @@ class Checker:
             shipped = _options(self.shipped(group, choices[group]))
             if group in self.default_choices and "_target_" not in shipped:
                 raise InputError(f"{group}={choices[group]}: its YAML has no _target_")
-            for key in shipped.keys() - values.keys():
+            is_foreign = values.get("_target_") != shipped.get("_target_")  # then its signature says what it takes
+            for key in shipped.keys() - values.keys() if not is_foreign else ():
                 raise InputError(f"{group}.{key}: needs a value")
             for key, value in values.items():
-                if key not in shipped:
+                if key not in shipped and not is_foreign:
                     raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")
-                check(f"{group}.{key}", value, kind_of(key, shipped[key]))
-                if value != shipped[key] and key != "path":  # data count by their content
+                check(f"{group}.{key}", value, kind_of(key, shipped.get(key, value)))
+                if value != shipped.get(key) and key != "path":  # data count by their content
                     yield f"{key}{value}"
 
 

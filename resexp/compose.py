@@ -50,15 +50,19 @@ class Composer:
     def overrides(self, given: Sequence[str]) -> list[str]:
         """`given` as Hydra wants it: a `+` before groups that have no default choice, and before nothing else known.
 
-        So `+norm=pre` and `norm=pre` mean the same, and so do `+sweep=matrix` and `sweep=matrix`.
+        So `+norm=pre` and `norm=pre` mean the same, and so do `+sweep=matrix` and `sweep=matrix`. Where another class
+        takes a choice's place, its options need no `+` either.
         """
         chosen, keys = self.checker.default_choices, self.checker.keys
+        foreign = {match[1] for text in given if (match := re.match(r"\+*(\w+)\._target_=", text))}
 
         def plain(text: str) -> str:
             match = re.match(r"\+?([A-Za-z_]\w*)", text)
             if not match or match[1] not in keys:
                 return text
             bare = text.lstrip("+")
+            if match[1] in foreign and bare.startswith(f"{match[1]}."):
+                return f"++{bare}"
             return bare if match[1] in chosen or match[1] in DIALS else f"+{bare}"
 
         return [plain(text) for text in given]

@@ -202,3 +202,12 @@ def test_a_large_model_counts_as_more_work(cell):
     assert (
         cell("model=conv").work > cell("model=transformer").work > 10 * cell().work > 10 * cell("model=simplenet").work
     )
+
+
+def test_another_class_brings_options_of_its_own(cell):
+    given = ("norm=pre", "normalizer._target_=torch.nn.RMSNorm")
+    assert cell(*given).options["normalizer"] == {"_target_": "torch.nn.RMSNorm"}
+    assert cell(*given, "normalizer.eps=1e-5").options["normalizer"]["eps"] == 1e-5
+    assert cell(*given, "normalizer.elementwise_affine=false").options["normalizer"]["elementwise_affine"] is False
+    with pytest.raises(InputError, match=r"normalizer\.eps=-1: expected a number > 0"):
+        cell(*given, "normalizer.eps=-1")

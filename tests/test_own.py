@@ -24,3 +24,59 @@ def test_the_readmes_own_normalizer_goes_against_layernorm(resexp, references, t
     assert len(re.findall(r"^\[\d/4\]", done.stdout, re.M)) == 4
     done = resexp("train", "normalizer._target_=my_norms.PNorm", "norm=pre", *TINY)
     assert done.returncode == 0, done.stderr
+
+
+OWN = """
+import torch
+from torch import nn
+from resexp.data.dataset import Split
+from resexp.nn.block import Residual, blocks
+from resexp.nn.init import Scheme
+
+
+class Halved(Residual):
+    def combine(self, x, f):
+        return x + f / 2
+
+
+class Branch(nn.Module):
+    def __init__(self, linear, recipe):
+        super().__init__()
+        self.fc = linear(recipe.width, recipe.width)
+
+    def forward(self, u):
+        return torch.sin(self.fc(u))
+
+
+class Net(nn.Module):
+    def __init__(self, recipe, task):
+        super().__init__()
+        self.stem = nn.Linear(task.shape[0], recipe.width)
+        self.blocks = blocks(recipe, lambda: recipe.body(nn.Linear, recipe))
+        self.head = nn.Linear(recipe.width, task.classes)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(x)))
+
+
+class Signs:
+    def load(self):
+        x = torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
+        y = (x[:, 0] > 0).long()
+        return Split(x[:300], y[:300]), Split(x[300:], y[300:]), 2
+
+
+class Small(Scheme):
+    def weight(self, weight, beside_activation, generator):
+        weight.normal_(0, 0.3, generator=generator)
+"""
+
+
+@pytest.mark.slow
+def test_all_of_ones_own(resexp, tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    own = {"residual": "Halved", "body": "Branch", "model": "Net", "dataset": "Signs", "init": "Small"}
+    given = [f"{group}._target_=mine.{name}" for group, name in own.items()]
+    done = resexp("train", *TINY, "steps=200", "optimizer.lr=1e-2", *given)
+    assert done.returncode == 0, done.stderr
+    assert "3 trained" in done.stdout

@@ -64,11 +64,11 @@ class Residual(nn.Module):
     """Whether one instance serves all branches of a layer."""
 
     zero_head = False
-    """Whether the network's head starts at 0."""
+    """Whether its own initialisation also lets the network's head start at 0."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, own_init: bool = True) -> None:
         super().__init__()
-        self.site = site
+        self.site, self.own_init = site, own_init
 
     def enter(self, u: Tensor) -> Tensor:
         """What the branch sees of the normalised stream u."""
@@ -82,7 +82,7 @@ class Residual(nn.Module):
         """Give the branch the parameters that the scheme asks of it."""
 
     def init(self, body: nn.Module) -> None:
-        """Rescale, in place, what the initialisation gave the branch."""
+        """Rescale, in place, what the initialisation gave the branch; not called where `own_init` is false."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@
 | its bias | by the scheme, 0 unless it says otherwise |
 | embedding that no linear layer shares | N(0, 1/width) |
 | everything else | as its module makes it, in the order of construction |
-| a residual branch | then as its residual scheme rescales it |
+| a residual branch | then as its residual scheme rescales it, unless told not to |
 | the head | then 0 where the residual scheme wants it and no embedding shares it |
 """
 
@@ -62,7 +62,7 @@ def initialise(make_network: Callable[[], nn.Module], seed: int, scheme: Scheme)
                 scheme.bias(module.get_parameter("bias"), generator(name, "bias"))
     for module in network.modules():
         residual = getattr(module, "residual", None)
-        if isinstance(residual, Residual):
+        if isinstance(residual, Residual) and residual.own_init:
             residual.init(module.get_submodule("body"))
             if residual.zero_head:
                 _zero_head(network)

@@ -89,3 +89,11 @@ def test_rezero_has_one_scalar_a_layer_and_a_tied_head_is_not_zeroed(build_netwo
     parameters = _network(build_network, "model=transformer", "residual=rezero")
     assert sum("alpha" in name for name in parameters) == 8
     assert sum("alpha" in n for n in _network(build_network, "model=transformer", "residual=skipinit")) == 16
+
+
+@pytest.mark.parametrize(("scheme", "norm"), [("fixup", "none"), ("deepnorm", "post")])
+def test_a_scheme_that_brings_its_own_initialisation_can_be_told_not_to(build_network, scheme, norm):
+    plain = _network(build_network, f"norm={norm}")
+    kept = _network(build_network, f"norm={norm}", f"residual={scheme}", "residual.own_init=false")
+    for name, weight in plain.items():
+        assert torch.equal(kept[name], weight)

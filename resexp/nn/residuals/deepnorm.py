@@ -5,16 +5,19 @@ import math
 import torch
 from torch import Tensor, nn
 
-from resexp.nn.block import Residual
+from resexp.nn.block import Residual, Site
 from resexp.nn.bodies.weights import signal_path
 
 
 class DeepNorm(Residual):
     """α x + f, then the norm; α = B^¼, B the number of branches. Wang 2022 (2203.00555). No parameters.
 
-    The branch's weights start (4B)^(−¼) times as large; those of queries and keys are left as they are. For the
-    paper's N layers of two branches this is its α = (2N)^¼ and β = (8N)^(−¼). It needs norm=post.
+    With `own_init` the branch's weights start (4B)^(−¼) times as large; those of queries and keys are left as they
+    are. For the paper's N layers of two branches this is its α = (2N)^¼ and β = (8N)^(−¼). It needs norm=post.
     """
+
+    def __init__(self, site: Site, own_init: bool = True) -> None:
+        super().__init__(site, own_init)
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """α x + f."""

@@ -14,15 +14,16 @@ ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.SiLU)
 class Fixup(Residual):
     """x + s f + b, in place of a norm. Zhang 2019 (1901.09321).
 
-    Of a branch's m ≥ 2 weights the last starts at 0, as does the head, and the others L^(−1/(2m−2)) times as large, L
-    the number of branches. s is a learnt scalar (1 at the start), b a learnt bias (0), and another such bias stands
-    before each linear layer and each activation of the branch: 2 parameters, and 1 for each of these, a branch.
+    With `own_init`, of a branch's m ≥ 2 weights the last starts at 0, as does the head, and the others L^(−1/(2m−2))
+    times as large, L the number of branches. s is a learnt scalar (1 at the start), b a learnt bias (0), and another
+    such bias stands before each linear layer and each activation of the branch: 2 parameters, and 1 for each of these,
+    a branch.
     """
 
     zero_head = True
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
+    def __init__(self, site: Site, own_init: bool = True) -> None:
+        super().__init__(site, own_init)
         self.scale, self.bias = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
