@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from resexp.data.dataset import Split
 from resexp.seeding import key
@@ -21,12 +22,12 @@ TEMPLATES = (
 )
 """The digits 0 to 9, drawn as curves from below upwards."""
 
-LENGTH, PADDING, SHIFT, SCALE, SHEAR = 40, (36, 60), 48, 0.4, 0.75
+LENGTH, PADDING, SHIFT, SCALE, SHEAR, SIZE = 40, (36, 60), 48, 0.4, 0.75, 1 / 6
 CORRELATED, INDEPENDENT, BLUR = 0.25, 0.02, 2.0
 
 
 class Mnist1d:
-    """Digits as curves of 40 points: padded, stretched, scaled, shifted, sheared, noisy. Greydanus 2020 (2011.14439).
+    """Digits as curves of 40 points: padded, stretched, scaled, shifted, noisy, sheared. Greydanus 2020 (2011.14439).
 
     4,000 training and 1,000 validation samples, made here by the paper's recipe: not the numbers of its file, which
     come from another generator.
@@ -37,7 +38,7 @@ class Mnist1d:
         random = np.random.default_rng(key("mnist1d"))
         curves = np.array(TEMPLATES)
         curves = (curves - curves.mean(1, keepdims=True)) / curves.std(1, keepdims=True)
-        curves -= curves[:, :1]
+        curves = SIZE * (curves - curves[:, :1])
         y = np.arange(5000) % 10
         random.shuffle(y)
         x = np.stack([_sample(curves[digit], random) for digit in y])
@@ -48,15 +49,14 @@ class Mnist1d:
 
 def _sample(curve: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
     """One sample, (40,), of a digit's curve."""
-    x = _resampled(np.concatenate([curve, np.zeros(random.integers(*PADDING))]), len(curve) + PADDING[1])
+    drawn = np.concatenate([np.ones(len(curve)), np.zeros(random.integers(*PADDING, endpoint=True))])
+    x, drawn = (_resampled(v, len(curve) + PADDING[1]) for v in (np.pad(curve, (0, len(drawn) - len(curve))), drawn))
     x *= 1 + SCALE * (random.random() - 0.5)
-    x = np.roll(x, random.integers(SHIFT))
-    sheared = x - SHEAR * (random.random() - 0.5) * np.linspace(-0.5, 0.5, len(x))
-    reach = np.arange(-8, 9)
-    kernel = np.exp(-0.5 * (reach / BLUR) ** 2)
-    noise = np.pad(random.normal(0, CORRELATED, len(x)), 8, "symmetric")
-    x = np.where(x != 0, sheared, np.convolve(noise, kernel / kernel.sum(), "valid"))
-    return _resampled(x + random.normal(0, INDEPENDENT, len(x)), LENGTH)
+    shift = random.integers(SHIFT)
+    x, drawn = np.roll(x, shift), np.roll(drawn, shift)
+    x = np.where(drawn > 0, x, gaussian_filter1d(random.normal(0, CORRELATED, len(x)), BLUR))
+    x += random.normal(0, INDEPENDENT, len(x))
+    return _resampled(x - SHEAR * (random.random() - 0.5) * np.linspace(-0.5, 0.5, len(x)), LENGTH)
 
 
 def _resampled(x: NDArray[np.float64], count: int) -> NDArray[np.float64]:
