@@ -82,7 +82,7 @@ class Pack:
         self.weights_RP = torch.zeros(len(seeds), -(-size // CHUNK) * CHUNK, device=device, dtype=dtype)
         self.grads_RP = torch.zeros_like(self.weights_RP)
         for r, network in enumerate(networks):
-            for view, parameter in zip(self._views(self.weights_RP, r).values(), network.parameters(), strict=True):
+            for view, parameter in zip(self.views(self.weights_RP, r).values(), network.parameters(), strict=True):
                 view.copy_(parameter.detach())
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
@@ -94,12 +94,12 @@ class Pack:
         self.lanes = [self._lane(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
 
     def _lane(self, rows: Rows) -> Lane:
-        params = {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()}
-        grads = tuple(self._views(self.grads_RP, rows).values())
+        params = {name: view.requires_grad_() for name, view in self.views(self.weights_RP, rows).items()}
+        grads = tuple(self.views(self.grads_RP, rows).values())
         buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
         return Lane(rows, params, hand_over(self.network, params), grads, buffers)
 
-    def _views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
+    def views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
         part = matrix_RP[rows]
         return {
@@ -114,7 +114,7 @@ class Pack:
 
     def state(self, row: int) -> dict[str, Tensor]:
         """Parameters and buffers of one replicate, as `state_dict` names them."""
-        weights = {name: view.detach() for name, view in self._views(self.weights_RP, row).items()}
+        weights = {name: view.detach() for name, view in self.views(self.weights_RP, row).items()}
         return {**weights, **{name: buffer[row] for name, buffer in self.buffers.items()}}
 
     def __len__(self) -> int:
@@ -135,6 +135,10 @@ class Pack:
             stack.replays = replays
         for module in self._dropouts:
             module.train(dropout)
+
+    def as_measured(self) -> None:
+        """Let the network run as training has it, but for dropout, and block by block."""
+        self._mode(training=True)
 
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
         return vmap(self._measure, in_dims) if self.mode == "vmap" else self._measure
