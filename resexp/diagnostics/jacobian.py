@@ -45,7 +45,7 @@ class Jacobian:
         dual = torch.zeros_like(self.end, requires_grad=True)
         (pulled,) = torch.autograd.grad(self.end, self.start, dual, create_graph=True)
         for _ in range(ITERATIONS):
-            v = v / self._norms(v).clamp_min(1e-300).to(v.dtype)
+            v = v / self._norms(v).to(v.dtype).clamp_min(torch.finfo(v.dtype).tiny)
             (pushed,) = torch.autograd.grad(pulled, dual, v, retain_graph=True)
             pushed = self._looked_at(pushed)
             (v,) = torch.autograd.grad(self.end, self.start, pushed, retain_graph=True)

@@ -23,12 +23,12 @@ def sharpness(probe: Probe) -> Tensor:
     generator = probe.generator("sharpness")
     v = [torch.randn(p.shape[1:], generator=generator, dtype=p.dtype).to(p.device).expand_as(p) for p in leaves]
     for _ in range(ITERATIONS):
-        size = together(probe, v).clamp_min(1e-300)
+        size = together(probe, v).clamp_min(torch.finfo(torch.float32).tiny)
         v = [part / size.to(part.dtype).view(-1, *(1 for _ in part.shape[1:])) for part in v]
         slope = sum((grad * part).sum() for grad, part in zip(grads, v, strict=True))
         assert isinstance(slope, Tensor)
         hv = torch.autograd.grad(slope, leaves, retain_graph=True, materialize_grads=True)
-        rayleigh = sum((a.double() * b.double()).flatten(1).sum(1) for a, b in zip(v, hv, strict=True))
+        rayleigh = sum((a.double() * b.double()).reshape(len(a), -1).sum(1) for a, b in zip(v, hv, strict=True))
         v = [*hv]
     assert isinstance(rayleigh, Tensor)
     return rayleigh

@@ -7,6 +7,9 @@ from resexp.diagnostics.probe import Probe
 
 POINTS, LAG = 64, 5
 
+CONSTANT = 1e-10
+"""The square of the relative variation that may be rounding in float32."""
+
 
 def shattering(probe: Probe) -> Tensor:
     """Autocorrelation at lag 5 of df/dt along a line through the stream h_0, in 64 points, (R,).
@@ -31,7 +34,9 @@ def shattering(probe: Probe) -> Tensor:
 
 
 def autocorrelation(series_RP: Tensor, lag: int) -> Tensor:
-    """Σ d_p d_{p+lag}/Σ d_p², d the deviation from the mean, (R,)."""
+    """Σ d_p d_{p+lag}/Σ d_p², d the deviation from the mean, (R,); 1 of what is constant but for rounding."""
     series_RP = series_RP / series_RP.abs().amax(1, keepdim=True)
     d = series_RP - series_RP.mean(1, keepdim=True)
-    return (d[:, lag:] * d[:, :-lag]).sum(1) / d.square().sum(1)
+    variation = d.square().sum(1)
+    is_constant = variation <= CONSTANT * series_RP.square().sum(1)
+    return torch.where(is_constant, 1.0, (d[:, lag:] * d[:, :-lag]).sum(1) / variation)

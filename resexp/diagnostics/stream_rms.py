@@ -18,5 +18,5 @@ def stream_rms(probe: Probe) -> Tensor:
 
 def row_norms(x: Tensor) -> Tensor:
     """The norm of each replicate's part of x, (R,), in float64: its square may be beyond float32."""
-    out: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1, dtype=torch.float64)
+    out: Tensor = torch.linalg.vector_norm(x.reshape(len(x), -1), dim=1, dtype=torch.float64)
     return out
