@@ -134,7 +134,8 @@ class Board:
 
     def _draw(self) -> None:
         """Two pictures for each quantity that layers have."""
-        known = {n: p for n, p in profiles(self.layers.columns() or {}).items() if not p.is_of_network}
+        seen = profiles(self.layers.columns() or {})
+        known = {n: p for n, p in seen.items() if not p.is_of_network and np.isfinite(p.values).any()}
         if known:
             from resexp.figures.layers import heatmap, pixels
             from resexp.figures.layers import profile as lines
