@@ -5,13 +5,13 @@ from torch import Tensor
 
 from resexp.diagnostics.probe import Probe
 
-INPUTS, MOST = 32, 64
+INPUTS, MOST = 32, 32
 
 
 def block_deletion(probe: Probe) -> Tensor:
     """ℓ without block l − ℓ, on ≤ 32 probe inputs, the block passing on its input, l = 1 … L, (R, L).
 
-    Unit: nats. Cost: a forward pass a block; of more than 64 blocks just 64, evenly spaced. NaN in the others, and
+    Unit: nats. Cost: a forward pass a block; of more than 32 blocks just 32, evenly spaced. NaN in the others, and
     where a block changes the shape of the stream. Veit 2016 (1605.06431), section 4.1.
     """
     probe = probe.few(INPUTS)
