@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import DIALS, Cell, arm_of
+from resexp.config import APART, DIALS, Cell, arm_of
 from resexp.record.result import CellResult, Replicate, mean
 from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
@@ -155,8 +155,9 @@ def _matrix_cell(result: CellResult | None) -> Text:
 
 def _flat(result: CellResult) -> dict[str, str]:
     """What makes a cell another one, as text."""
-    passing = {name for name, spec in DIALS.items() if not spec.metadata["identity"]}
-    return {k: str(v) for k, v in result.flat.items() if k not in passing and not k.endswith("._target_")}
+    passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
+    told = ((k, v) for k, v in result.flat.items() if k.split(".")[0] not in passing)
+    return {k: str(v) for k, v in told if not k.endswith("._target_")}
 
 
 def _swept(results: Sequence[CellResult]) -> list[str]:

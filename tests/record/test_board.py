@@ -112,6 +112,14 @@ def test_every_run_has_the_same_columns(cell):
     assert {"final/trained", "init/rms_gain", "init/gradient_ratio", "init/dead_fraction"} <= {*columns[0][1]}
 
 
+def test_a_seed_that_is_added_without_looks_leaves_those_of_the_others(cell):
+    train(cell("norm=pre", "seeds=2", "diagnostics=light"))
+    train(cell("norm=pre", "seeds=3"))
+    events = _read(cell("norm=pre").path)
+    assert [e.step for e in events.Scalars("signal/rms_gain")] == [0, 1, 3, 6]
+    assert "signal/stream_rms/heatmap" in events.Tags()["images"]
+
+
 def test_a_plain_networks_branch_has_no_picture(cell):
     """It is infinitely many times its skip."""
     small = cell("residual=off", "diagnostics=light", "seeds=1")
