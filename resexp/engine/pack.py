@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from resexp.data.dataset import Data, Split
-from resexp.engine.replay import Stack, hand_over, put_stacks
 from resexp.nn.dropout import Dropout
 from resexp.nn.init import Scheme, initialise
 
@@ -37,14 +36,10 @@ Rows = int | slice
 
 @dataclass(frozen=True)
 class Lane:
-    """Replicates that go through the network together: all of them under vmap, or one.
-
-    `outer` are the parameters outside stacks.
-    """
+    """Replicates that go through the network together: all of them under vmap, or one."""
 
     rows: Rows
     params: dict[str, Tensor]
-    outer: dict[str, Tensor]
     grads: tuple[Tensor, ...]
     buffers: dict[str, Tensor]
 
@@ -87,17 +82,16 @@ class Pack:
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self.network = _without_values(networks[0])
-        if vmapped:
-            put_stacks(self.network)
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
-        self._stacks = [module for module in self.network.modules() if isinstance(module, Stack)]
-        self.lanes = [self._lane(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
-
-    def _lane(self, rows: Rows) -> Lane:
-        params = {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()}
-        grads = tuple(self._views(self.grads_RP, rows).values())
-        buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
-        return Lane(rows, params, hand_over(self.network, params), grads, buffers)
+        self.lanes = [
+            Lane(
+                rows,
+                {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()},
+                tuple(self._views(self.grads_RP, rows).values()),
+                {name: buffer[rows] for name, buffer in self.buffers.items()},
+            )
+            for rows in ([slice(None)] if vmapped else range(len(seeds)))
+        ]
 
     def _views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
@@ -128,11 +122,9 @@ class Pack:
         logits, y = logits.flatten(0, -2), y.flatten()
         return F.cross_entropy(logits, y), (logits.argmax(-1) == y).to(logits.dtype).mean()
 
-    def _mode(self, *, training: bool, dropout: bool = False, replays: bool = False) -> None:
+    def _mode(self, *, training: bool, dropout: bool = False) -> None:
         if self.network.training != training:
             self.network.train(training)
-        for stack in self._stacks:
-            stack.replays = replays
         for module in self._dropouts:
             module.train(dropout)
 
@@ -141,11 +133,11 @@ class Pack:
 
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
-        self._mode(training=True, dropout=True, replays=True)
+        self._mode(training=True, dropout=True)
         loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
         measure = self._over((0, 0, 0, 0))
         for lane in self.lanes:
-            loss, accuracy = measure(lane.outer, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
+            loss, accuracy = measure(lane.params, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
             grads = torch.autograd.grad(loss.sum(), tuple(lane.params.values()), materialize_grads=True)
             for view, grad in zip(lane.grads, grads, strict=True):
                 view.copy_(grad)
