@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from resexp.data.dataset import Data, Split
+from resexp.engine.recording import UnrepeatableError, copied, record
 from resexp.engine.rewrites import simplified
-from resexp.engine.tape import Tape, UnrepeatableError, record
+from resexp.engine.tape import Tape
 from resexp.nn.dropout import Dropout
 from resexp.nn.init import Scheme, initialise
 
@@ -151,13 +152,19 @@ class Pack:
             return self._forward_and_backward
         x_RB, y_RB = x_RB.clone(), y_RB.clone()
         measured_2R = self.weights_RP.new_empty(2, len(self))
+
+        def run() -> None:
+            measured_2R.copy_(self._forward_and_backward(x_RB, y_RB))
+
+        network = self.network
         try:
-            ops = record(
-                lambda: measured_2R.copy_(self._forward_and_backward(x_RB, y_RB)), self.network, self.buffers
-            )
+            self.network = copied(network)
+            ops = record(run, self.network, self.buffers)
             tape = Tape(simplified(ops))
         except UnrepeatableError:
             return self._forward_and_backward
+        finally:
+            self.network = network
 
         def repeat(x: Tensor, y: Tensor) -> Tensor:
             x_RB.copy_(x)

@@ -5,14 +5,14 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from resexp.engine.tape import Op, mapped, memory, tensors
+from resexp.engine.recording import Op, mapped, memory, tensors
 
 aten = torch.ops.aten
 
 
 @torch.no_grad()
 def simplified(ops: list[Op]) -> list[Op]:
-    """The operations that the effects of `ops` need, in fewer passes over memory. `ops` must outlive what is returned."""
+    """The operations that the effects of `ops` need, in fewer passes over memory."""
     return _live(_fused(_without_copies(ops)))
 
 
