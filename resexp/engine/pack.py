@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from resexp.data.dataset import Data, Split
+from resexp.engine.recording import UnrepeatableError, copied, record
+from resexp.engine.rewrites import simplified
+from resexp.engine.tape import Tape
 from resexp.nn.dropout import Dropout
 from resexp.nn.init import Scheme, initialise
 
@@ -82,6 +85,7 @@ class Pack:
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self.network = _without_values(networks[0])
+        self._passes: dict[Any, Callable[[Tensor, Tensor], Tensor]] = {}
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.lanes = [
             Lane(
@@ -134,15 +138,54 @@ class Pack:
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
         self._mode(training=True, dropout=True)
-        loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
+        batch = x_RB.shape, x_RB.dtype
+        if batch not in self._passes:
+            self._passes[batch] = self._pass(x_RB, y_RB)
+        loss_R, accuracy_R = self._passes[batch](x_RB, y_RB)
+        return loss_R, accuracy_R
+
+    def _pass(self, x_RB: Tensor, y_RB: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """How to go forward and backward on batches such as this: as recorded, where that is sure to be the same.
+
+        Where it is depends on the network alone, never on the pack or the step: a recorded pass rounds differently.
+        """
+        if self.mode != "vmap" or self.device.type != "cpu":
+            return self._forward_and_backward
+        x_RB, y_RB = x_RB.clone(), y_RB.clone()
+        measured_2R = self.weights_RP.new_empty(2, len(self))
+
+        def run() -> None:
+            measured_2R.copy_(self._forward_and_backward(x_RB, y_RB))
+
+        network = self.network
+        try:
+            self.network = copied(network)
+            ops = record(run, self.network, self.buffers)
+            tape = Tape(simplified(ops))
+        except UnrepeatableError:
+            return self._forward_and_backward
+        finally:
+            self.network = network
+
+        def repeat(x: Tensor, y: Tensor) -> Tensor:
+            x_RB.copy_(x)
+            y_RB.copy_(y)
+            tape()
+            return measured_2R.clone()
+
+        return repeat
+
+    def _forward_and_backward(self, x_RB: Tensor, y_RB: Tensor) -> Tensor:
+        """As `backward`, by torch.func and autograd."""
+        measured_2R = self.weights_RP.new_empty(2, len(self))
         measure = self._over((0, 0, 0, 0))
         for lane in self.lanes:
             loss, accuracy = measure(lane.params, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
             grads = torch.autograd.grad(loss.sum(), tuple(lane.params.values()), materialize_grads=True)
             for view, grad in zip(lane.grads, grads, strict=True):
                 view.copy_(grad)
-            loss_R[lane.rows], accuracy_R[lane.rows] = loss.detach(), accuracy
-        return loss_R, accuracy_R
+            measured_2R[0, lane.rows], measured_2R[1, lane.rows] = loss.detach(), accuracy
+        return measured_2R
 
     def clip(self, largest: float | None) -> Tensor:
         """Each replicate's gradient norm (R,), by which its gradients are scaled down where it is above `largest`."""
