@@ -80,24 +80,21 @@ class Pack:
         self.weights_RP = torch.zeros(len(seeds), -(-size // CHUNK) * CHUNK, device=device, dtype=dtype)
         self.grads_RP = torch.zeros_like(self.weights_RP)
         for r, network in enumerate(networks):
-            for view, parameter in zip(self._views(self.weights_RP, r).values(), network.parameters(), strict=True):
+            for view, parameter in zip(self.views(self.weights_RP, r).values(), network.parameters(), strict=True):
                 view.copy_(parameter.detach())
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self.network = _without_values(networks[0])
         self._passes: dict[Any, Callable[[Tensor, Tensor], Tensor]] = {}
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
-        self.lanes = [
-            Lane(
-                rows,
-                {name: view.requires_grad_() for name, view in self._views(self.weights_RP, rows).items()},
-                tuple(self._views(self.grads_RP, rows).values()),
-                {name: buffer[rows] for name, buffer in self.buffers.items()},
-            )
-            for rows in ([slice(None)] if vmapped else range(len(seeds)))
-        ]
+        self.lanes = [self._lane(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
 
-    def _views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
+    def _lane(self, rows: Rows) -> Lane:
+        params = {name: view.requires_grad_() for name, view in self.views(self.weights_RP, rows).items()}
+        buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
+        return Lane(rows, params, tuple(self.views(self.grads_RP, rows).values()), buffers)
+
+    def views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
         part = matrix_RP[rows]
         return {
@@ -112,7 +109,7 @@ class Pack:
 
     def state(self, row: int) -> dict[str, Tensor]:
         """Parameters and buffers of one replicate, as `state_dict` names them."""
-        weights = {name: view.detach() for name, view in self._views(self.weights_RP, row).items()}
+        weights = {name: view.detach() for name, view in self.views(self.weights_RP, row).items()}
         return {**weights, **{name: buffer[row] for name, buffer in self.buffers.items()}}
 
     def __len__(self) -> int:
@@ -131,6 +128,10 @@ class Pack:
             self.network.train(training)
         for module in self._dropouts:
             module.train(dropout)
+
+    def as_measured(self) -> None:
+        """Let the network run as training has it, but for dropout."""
+        self._mode(training=True)
 
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
         return vmap(self._measure, in_dims) if self.mode == "vmap" else self._measure

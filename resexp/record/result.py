@@ -14,7 +14,7 @@ Status = Literal["done", "failed", "interrupted", "running", "waiting"]
 
 @dataclass(frozen=True)
 class Replicate:
-    """One training. Losses in nats; None where not finite, or not reached."""
+    """One training. Losses in nats; None where not finite, or not reached. `measured`: what was measured inside."""
 
     seed: int
     steps: int
@@ -25,6 +25,7 @@ class Replicate:
     accuracy_train: float | None = None
     loss_val: float | None = None
     accuracy_val: float | None = None
+    measured: list[str] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:
@@ -97,8 +98,12 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 
 def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
-    """The seeds that a cell asks for and that are not among what is done of it, if anything is."""
-    have = {r.seed for r in done.replicates} if done and not cell.dials.fresh else set()
+    """The seeds that a cell asks for and that are not among what is done of it, if anything is.
+
+    Those of which it asks for what was not measured are missing, too.
+    """
+    known = done.replicates if done and not cell.dials.fresh else ()
+    have = {r.seed for r in known if cell.measured <= {*r.measured}}
     return tuple(seed for seed in cell.dials.seed_list if seed not in have)
 
 
