@@ -1,0 +1,1 @@
+"""Arrays → matplotlib figures, for TensorBoard and reports alike; no torch, and no window."""
