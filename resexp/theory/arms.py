@@ -38,6 +38,8 @@ MODELS = ("mlp",)
 class Arm:
     """The choices of a network of `depth` blocks, by the names of the options, and the stream that enters it.
 
+    Keys of the options that are no attribute here have their defaults: expansion 1, gain 1, dropout 0.
+
     Attributes:
         start: the initial α of skipinit or γ of layerscale.
         weight_variance: σ_w² of init=mean_field.

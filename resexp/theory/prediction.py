@@ -61,6 +61,10 @@ def predict(arm: Arm) -> Prediction | None:
     1/n of the whole it takes over after ln n/ln(forward/backward) blocks, 17 of ReLU's at n = 256. Where second moments
     leave the range of float64, at gain 2 after 1,000 blocks, all that follows is nan. Raises InputError for an unknown
     placement.
+
+    Plain GELU and SiLU networks without norms need great widths: their variance falls the faster the less there is, so
+    that networks which differ by little grow apart. GELU's gains per block were 1.15 (forward) and 1.20 (backward)
+    times as large at n = 64, 1.06 and 1.09 at 256; `simulate` has the law of such networks.
     """
     if without_theory(arm):
         return None

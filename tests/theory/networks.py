@@ -44,17 +44,21 @@ def overrides(arm: Arm, width: int) -> list[str]:
     return given
 
 
-def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int]) -> Measured:
+def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
     """The arm's blocks in float64, on normal streams as the arm has them, under random linear losses."""
     cell = composer.cell(composer.overrides(overrides(arm, width)))
     model, parts, scheme = factory(cell.options["model"]), recipe(cell), factory(cell.options["init"])()
-    runs = [_one(initialise(lambda: model(parts, Task((width,), width)), s, scheme), arm, width, s) for s in seeds]
+
+    def network(seed):
+        return initialise(lambda: model(parts, Task((width,), width)), seed, scheme)
+
+    runs = [_one(network(seed), arm, width, batch, seed) for seed in seeds]
     return Measured(*map(np.array, zip(*runs, strict=True)))
 
 
-def _one(network, arm, width, seed):
+def _one(network, arm, width, batch, seed):
     rng = torch.Generator().manual_seed(seed)
-    own, shared, cotangent = (torch.randn(b, width, generator=rng, dtype=torch.float64) for b in (BATCH, 1, BATCH))
+    own, shared, cotangent = (torch.randn(b, width, generator=rng, dtype=torch.float64) for b in (batch, 1, batch))
     network = network.double()
     start = arm.second_moment**0.5 * (arm.cosine**0.5 * shared + (1 - arm.cosine) ** 0.5 * own)
     streams = [start.requires_grad_()]
@@ -63,7 +67,7 @@ def _one(network, arm, width, seed):
     gradients = torch.autograd.grad(network.head(network.final(streams[-1])), streams, cotangent)
     h, g = torch.stack(streams).detach(), torch.stack(gradients)
     unit = torch.nn.functional.normalize(h, dim=-1)
-    cosines = (unit.sum(1).square().sum(-1) - BATCH) / (BATCH * (BATCH - 1))
+    cosines = (unit.sum(1).square().sum(-1) - batch) / (batch * (batch - 1))
     norms = g.square().sum((1, 2)).log()
     moments = h.square().mean(-1)
     return moments.mean(-1).log().numpy(), moments.log().mean(-1).numpy(), (norms - norms[-1]).numpy(), cosines.numpy()

@@ -97,6 +97,25 @@ def test_other_residual_schemes_do_as_predicted(composer, activation, norm, resi
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("init", ["orthogonal", "lecun", "xavier"])
+@pytest.mark.parametrize(("norm", "residual"), [("none", "on"), ("none", "off"), ("pre", "on"), ("post", "off")])
+def test_other_initialisations_do_as_predicted(composer, init, norm, residual):
+    _agrees(composer, Arm(depth=16, init=init, norm=norm, residual=residual), 256)
+
+
+@pytest.mark.slow
+def test_batch_normalisation_tends_to_its_limit(composer):
+    """Plain tanh, which strays furthest: at eight times the width and the batch at most a third of the gap is left."""
+    arm = Arm(depth=8, activation="tanh", norm="post", residual="off", normalizer="batchnorm")
+    near, far = (
+        measure(composer, arm, size, SEEDS, batch=size // 2).log_gradients[:, 0].mean()
+        - np.log(predict(arm).gradients[0])
+        for size in (512, 64)
+    )
+    assert abs(near) < far / 3
+
+
+@pytest.mark.slow
 def test_where_the_variance_is_unstable_finite_width_decides(composer):
     """Plain GELU at width 64: inputs and networks that differ by little grow apart.
 
