@@ -1,4 +1,4 @@
-"""resexp, the trainability lab. Public: `train`, `sweep`, `load`. Importing it imports nothing heavy."""
+"""resexp, the trainability lab. Public: `train`, `sweep`, `probe`, `load`. Importing it imports nothing heavy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
+    from resexp.stats.diagnosis import Probed
 
-__all__ = ["load", "sweep", "train"]
+__all__ = ["load", "probe", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -56,6 +57,18 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     if swept.error:
         raise RuntimeError(swept.error)
     return swept.results
+
+
+def probe(module: Any, batch: Any, *, loss: Any = None, blocks: str | None = None) -> "Probed":
+    """Look into any torch module that has repeated blocks, one pass forward and backward, in training mode.
+
+    `batch` is an input (B, …), or a pair of it and class targets. `loss(output, targets)` is the cross-entropy unless
+    given; without targets, the output along a random direction. `blocks` names the blocks, as `encoder.layers.*`;
+    without it they are found. The module is left as it was. Raises `resexp.kinds.InputError` where it has no blocks.
+    """
+    from resexp.probing import look_at_module
+
+    return look_at_module(module, batch, loss, blocks)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

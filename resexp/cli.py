@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
 
   resexp train [OVERRIDES]       train a cell, all its seeds at once; -m: a sweep of cells
+  resexp probe [OVERRIDES]       look into a network without training it: gains per layer, how deep it may go
   resexp runs [PATH…] [--json]   list what is in outputs/
   resexp tensorboard [DIR]       watch the curves in a browser
   resexp completion SHELL        print the tab completion for bash, zsh or fish
@@ -82,6 +83,12 @@ def _parser(verb: str, about: str) -> "ArgumentParser":
 
 def _train(argv: list[str]) -> int:
     from resexp.train_verb import run
+
+    return run(argv)
+
+
+def _probe(argv: list[str]) -> int:
+    from resexp.probe_verb import run
 
     return run(argv)
 
@@ -156,6 +163,7 @@ def _complete(argv: list[str]) -> int:
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
+    "probe": _probe,
     "runs": _runs,
     "tensorboard": _tensorboard,
     "completion": _completion,

@@ -30,7 +30,7 @@ def query(verbs: tuple[str, ...], flags: tuple[str, ...], separator: str) -> str
     verb, last = (words or [""])[0], (words or [""])[-1]
     if len(words) <= 1:
         found = [v for v in verbs if v.startswith(verb)]
-    elif verb == "train":
+    elif verb in ("train", "probe"):
         found = [f for f in flags if f.startswith(last)] if last.startswith("-") else _overrides(words[1:])
     elif verb == "completion":
         found = ["bash", "zsh", "fish"]
