@@ -1,4 +1,4 @@
-"""resexp, the trainability lab. Public: `train`, `sweep`, `load`. Importing it imports nothing heavy."""
+"""resexp, the trainability lab. Public: `train`, `sweep`, `compare`, `load`. Importing it imports nothing heavy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
+    from resexp.stats.compare import Comparison
 
-__all__ = ["load", "sweep", "train"]
+__all__ = ["compare", "load", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -56,6 +57,18 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     if swept.error:
         raise RuntimeError(swept.error)
     return swept.results
+
+
+def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None) -> "Comparison":
+    """What the results below `path` say of A against B, as `resexp compare` does: its `rows`, its `to_json()`.
+
+    `compare("norm=pre", "norm=none", by="depth")`: filters as in `resexp.record.filters`, a row per depth. Raises
+    `resexp.kinds.InputError` where a filter is wrong or leaves open what is meant.
+    """
+    from resexp.record.index import scan
+    from resexp.stats.compare import comparison
+
+    return comparison(a, b, [*scan([Path(path)])], by)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

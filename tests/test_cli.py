@@ -1,5 +1,6 @@
 """The command as a user types it: a real process in an empty directory."""
 
+import csv
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import resexp as resexp_api
 from resexp.cli import main
 from tests.conftest import TINY
 
@@ -57,6 +59,10 @@ def test_what_needs_no_torch_imports_none(args):
         ("train", "--config-name", "nonsense"),
         ("runs", "nowhere"),
         ("runs", "--jsn"),
+        ("runs", "norm=pre", "nowhere"),
+        ("compare", "norm=pre"),
+        ("compare", "norm=pre", "norm=none"),
+        ("compare", "norm=pre", "norm=none", "nowhere"),
         ("tensorboard", "nowhere"),
         ("completion", "powershell"),
     ],
@@ -129,7 +135,12 @@ def test_the_configuration_can_be_shown():
     ("line", "expected"),
     [
         ("resexp tr", {"train"}),
-        ("resexp ", {"train", "runs", "tensorboard", "completion"}),
+        ("resexp ", {"train", "runs", "compare", "tensorboard", "completion"}),
+        ("resexp runs nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
+        ("resexp compare norm=pre norm=no", {"norm=none"}),
+        ("resexp compare norm=pre norm=none --j", {"--json"}),
+        ("resexp runs --s", {"--sort"}),
+        ("resexp runs ", set()),
         ("resexp train nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
         ("resexp train norm=", {"norm=none", "norm=pre", "norm=post", "norm=peri", "norm=res-post"}),
         ("resexp train +norm=p", {"+norm=pre", "+norm=post", "+norm=peri"}),
@@ -199,6 +210,29 @@ def test_train_then_runs_then_again(resexp, tmp_path):
     assert "done before; fresh=true trains it again" in again.stdout
     (same,) = json.loads(resexp("runs", "--json").stdout)
     assert same == cell
+
+
+def test_runs_and_compare_filter_without_torch(tmp_path, references):
+    assert main(["train", "-m", *TINY, "norm=none,pre", "depth=1,2", "hydra.launcher.workers=1"]) == 0
+    code, lines, error, torch = _light("runs", "depth>=2", "--csv", "--sort", "norm", "--reverse")
+    rows = [*csv.DictReader(lines)]
+    assert (code, error, torch, [row["norm"] for row in rows]) == (0, "", False, ["pre", "none"])
+    assert all(row["depth"] == "2" and float(row["loss_train"]) > 0 for row in rows)
+    code, lines, _, torch = _light("runs", "norm=pre", "--json")
+    assert (code, torch, len(json.loads("\n".join(lines)))) == (0, False, 2)
+    assert "pre+residual" in "\n".join(_light("runs", "norm=pre")[1])
+
+    code, lines, _, torch = _light("compare", "norm=pre", "norm=none", "--by", "depth")
+    assert (code, torch) == (0, False)
+    assert "takes 7 paired seeds; there are 3" in lines[1]
+    code, lines, _, _ = _light("compare", "norm=pre", "norm=none", "outputs", "--json")
+    found = json.loads("\n".join(lines))
+    assert [row["where"] for row in found["comparisons"]] == [{"depth": "1"}, {"depth": "2"}]
+    assert found == resexp_api.compare("norm=pre", "norm=none").to_json()
+    for wrong, hint in (("nrom=pre", "did you mean norm?"), ("norm=pree", "did you mean pre?")):
+        for verb in (["runs", wrong], ["compare", wrong, "norm=none"]):
+            code, lines, error, _ = _light(*verb)
+            assert (code, lines, hint in error, len(error.splitlines())) == (2, [], True, 1)
 
 
 @pytest.mark.slow

@@ -20,6 +20,11 @@ from typing import Literal
 from resexp.stats.logistic import fit
 from resexp.stats.tuning import rank
 
+WIDER = 1.25
+"""The interval's width in ln L where rates are chosen: a choice that all replicates of a depth share makes them alike.
+
+With it simulated searches are covered as they should be (scripts/bench/simulations.py)."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -121,6 +126,8 @@ class DepthSearch:
         depths = self._depths()
         counts = {depth: self._counts(depth) for depth in depths}
         middle, least, most, scale = fit(counts)
+        if self._tuned:
+            least, most = (middle * (end / middle) ** WIDER for end in (least, most))
         bounded = low is not None and high is not None
         least, most = min(least, low or least), max(most, high or most)  # no finer than the bracket
         rates = {depth: self._rate(depth) for depth in depths}

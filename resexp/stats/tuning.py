@@ -18,12 +18,14 @@ class Choice:
         value: its learning rate.
         at_edge: whether that is the lowest or highest there was, so that a better one may lie beyond.
         test: the cell, with the replicates that had no part in the choice.
+        tuned: whether there were others.
 
     """
 
     value: float
     at_edge: bool
     test: CellResult
+    tuned: bool = True
 
 
 def rank(trained: Sequence[bool], losses: Sequence[float | None]) -> tuple[int, float]:
@@ -46,14 +48,15 @@ def choices(results: Sequence[CellResult], tuning: Sequence[int]) -> list[Choice
 
 
 def choice(group: Sequence[CellResult], tuning: Sequence[int]) -> Choice:
-    """The best of cells that differ in their learning rate only."""
+    """The best of cells that differ in their learning rate only; where there is one, it is the best at any seeds."""
 
     def of(result: CellResult) -> tuple[int, float]:
         mine = [r for r in result.replicates if r.seed in tuning]
         return rank([result.verdict(r) == "trained" for r in mine], [r.loss_train for r in mine])
 
     best = min(group, key=of)
-    rates = [float(result.flat[KEY]) for result in group]
-    value = float(best.flat[KEY])
+    rates = [float(result.flat.get(KEY, math.nan)) for result in group]
+    value = float(best.flat.get(KEY, math.nan))
     test = replace(best, replicates=[r for r in best.replicates if r.seed not in tuning])
-    return Choice(value, value in (min(rates), max(rates)), test)
+    tuned = len(rates) > 1
+    return Choice(value, tuned and value in (min(rates), max(rates)), test, tuned)

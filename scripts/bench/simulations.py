@@ -4,22 +4,25 @@ Every row is a share of independent simulations, ± its Monte Carlo standard err
 effect, and intervals that hold the truth. It takes about two minutes on a core. In the shapes, N counts simulations.
 """
 
+import itertools
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 
 from resexp.stats.depth import Depth50, DepthSearch, Ended
 from resexp.stats.factorial import factorial
 from resexp.stats.paired import compare, holm, sign_flip, tost
 
 SEEDS = (5, 8)
-SIMULATIONS, SEARCHES, FAMILY = 4000, 1000, 6
+SIMULATIONS, SEARCHES, FAMILY = 8000, 1000, 6
 SCALES = (0.05, 0.25, 0.5, 0.75)
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = {3e-4: 1 / 2, 1e-3: 1.0, 3e-3: 1 / 3}
+"""How deep an arm trains at a learning rate, as a share of how deep at the best."""
 NOISES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "normal": lambda rng, shape: rng.normal(0, 1, shape),
     "heavy-tailed (t, 3 df)": lambda rng, shape: rng.standard_t(3, shape),
@@ -90,24 +93,46 @@ def intervals(rng: np.random.Generator) -> Iterator[Row]:
             yield share(f"{named}: `different`", "≤ 5 %", [w == "different" for w in words])
 
 
-def search(rng: np.random.Generator, d50: float, s: float, rates: Sequence[float]) -> Depth50:
-    """A search of an arm whose best rate is the middle one; the others train half and a third as deep."""
-    reach = dict(zip(rates, (0.5, 1.0, 1 / 3) if len(rates) > 1 else (1.0,), strict=True))
-    asked = DepthSearch(rates=rates)
+def chance(depth: float, reach: float, s: float) -> float:
+    """That a replicate trains, where half of them do at the depth `reach`."""
+    return float(1 / (1 + (depth / reach) ** (1 / s)))
+
+
+def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> Depth50:
+    """A search of an arm that trains to `d50` times what `rates` says of each learning rate."""
+    asked = DepthSearch(rates=[*rates])
     while trials := asked.propose():
         for trial in trials:
-            chance = 1 / (1 + (trial.depth / (d50 * reach[trial.rate])) ** (1 / s))
-            ends = {seed: Ended(bool(rng.random() < chance), float(rng.random())) for seed in trial.seeds}
+            chances = chance(trial.depth, d50 * rates[trial.rate], s)
+            ends = {seed: Ended(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
             asked.tell(trial.depth, trial.rate, ends)
     return asked.estimate()
 
 
+def d50_as_tuned(s: float, rates: Mapping[float, float], seeds: int = 3) -> float:
+    """The depth at which half train at the rate that `seeds` of them choose, as a share of that at the best rate."""
+
+    def trained(depth: float) -> float:
+        chances = [chance(depth, reach, s) for reach in rates.values()]
+        total = 0.0
+        for counts in itertools.product(range(seeds + 1), repeat=len(rates)):
+            weights = (
+                math.comb(seeds, c) * p**c * (1 - p) ** (seeds - c) for c, p in zip(counts, chances, strict=True)
+            )
+            best = [p for c, p in zip(counts, chances, strict=True) if c == max(counts)]
+            total += math.prod(weights) * sum(best) / len(best)
+        return total
+
+    return float(brentq(lambda depth: trained(depth) - 0.5, 0.05, 5))
+
+
 def depths(rng: np.random.Generator) -> Iterator[Row]:
-    """Searches for D50s between 8 and 128, at several widths of the transition."""
-    for rates in (RATES[1:2], RATES):
+    """Searches for D50s between 8 and 128, at several widths of the transition; the choice of a rate is a part."""
+    for rates in ({1e-3: 1.0}, RATES):
         for s in SCALES:
-            truths = np.exp(rng.uniform(math.log(8), math.log(128), SEARCHES if len(rates) == 1 else SEARCHES // 2))
-            found = [search(rng, truth, s, rates) for truth in truths]
+            bests = np.exp(rng.uniform(math.log(8), math.log(128), SEARCHES if len(rates) == 1 else SEARCHES // 2))
+            found = [search(rng, best, s, rates) for best in bests]
+            truths = bests * (d50_as_tuned(s, rates) if len(rates) > 1 else 1.0)
             held = [(f.low or 0) <= d <= (f.high or math.inf) for f, d in zip(found, truths, strict=True)]
             errors = [math.log(f.d50 / d) for f, d in zip(found, truths, strict=True) if f.d50]
             ratio = math.exp(np.median([math.log(f.high / f.low) for f in found if f.d50 and f.high and f.low]))
