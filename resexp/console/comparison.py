@@ -90,9 +90,10 @@ def _rows_words(rows: Sequence[Row]) -> Text:
     lines = [*_one(rows[0])] if len(rows) == 1 else [*_several(rows)]
     margins = " or ".join(sorted({loss_text(row.equivalence.margin) for row in rows}))
     lines.append(
-        f"In nats: the 90 % interval of A − B is within ± {margins} (equivalent), beyond (different) or across."
+        f"In nats: the 90 % interval of A − B is within ± {margins} (equivalent), beyond (different) or"
+        " across (inconclusive)."
     )
-    lines.append("A ÷ B: a geometric mean over seeds, of losses from 0.001 to 2 ℓ0, where what diverged is.")
+    lines.append("A ÷ B: of geometric means over seeds; what diverged counts as 2 ℓ0, what is below 0.001 as 0.001.")
     return Text(" ".join(lines), "dim")
 
 
@@ -162,7 +163,7 @@ def _exp(value: float) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if 0.1 <= value < 100 else loss_text(value)
+    return f"{value:.2f}" if 0.1 <= value < 100 else f"{value:.2g}" if value < 0.1 else loss_text(value)
 
 
 def _p(value: float) -> Text:

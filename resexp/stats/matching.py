@@ -110,7 +110,7 @@ def _arm(name: str, cells: list[CellResult], told: set[str]) -> list[CellResult]
     for key in sorted(told - {KEY}):
         values = sorted({text_of(cell.flat.get(key)) for cell in cells})
         if len(values) > 1:
-            raise InputError(f"{name} leaves {key} open ({', '.join(values)}), and the other does not: add {key}=…")
+            raise InputError(f"{name} leaves {key} open ({', '.join(values)}): say which, as in {key}={values[0]}")
     if len({repr(sorted(_rest(cell, {KEY}).items(), key=str)) for cell in cells}) > 1:
         raise InputError(f"{name} means several cells that differ in more than the learning rate: narrow it down")
     return cells
