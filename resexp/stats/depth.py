@@ -23,7 +23,7 @@ from resexp.stats.tuning import rank
 WIDER = 1.3
 """The interval's width in ln L where rates are chosen: a choice that all replicates of a depth share makes them alike.
 
-With it simulated searches are covered as they should be (scripts/bench/simulations.py)."""
+With it simulated searches are covered about as they should be (scripts/bench/simulations.py)."""
 
 
 @dataclass(frozen=True)

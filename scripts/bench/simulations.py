@@ -1,7 +1,7 @@
 """How far the statistics keep their word, by simulated replicates of known truth: prints a table in Markdown.
 
 Every row is a share of independent simulations, ± its Monte Carlo standard error: false positives where there is no
-effect, and intervals that hold the truth. It takes about two minutes on a core. In the shapes, N counts simulations.
+effect, and intervals that hold the truth. It takes a minute of one core. In the shapes, N counts simulations.
 """
 
 import itertools
