@@ -1,4 +1,7 @@
-"""resexp, the trainability lab. Public: `train`, `sweep`, `probe`, `load`. Importing it imports nothing heavy."""
+"""resexp, the trainability lab. Public: `train`, `sweep`, `probe`, `compare`, `load`.
+
+Importing it imports nothing heavy.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
+    from resexp.stats.compare import Comparison
     from resexp.stats.diagnosis import Probed
 
-__all__ = ["load", "probe", "sweep", "train"]
+__all__ = ["compare", "load", "probe", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -69,6 +73,18 @@ def probe(module: Any, batch: Any, *, loss: Any = None, blocks: str | None = Non
     from resexp.probing import look_at_module
 
     return look_at_module(module, batch, loss, blocks)
+
+
+def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None) -> "Comparison":
+    """What the results below `path` say of A against B, as `resexp compare` does: its `rows`, its `to_json()`.
+
+    `compare("norm=pre", "norm=none", by="depth")`: filters as in `resexp.record.filters`, a row per depth. Raises
+    `resexp.kinds.InputError` where a filter is wrong or leaves open what is meant.
+    """
+    from resexp.record.index import scan
+    from resexp.stats.compare import comparison
+
+    return comparison(a, b, [*scan([Path(path)])], by)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

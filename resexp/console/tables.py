@@ -168,14 +168,21 @@ def _swept(results: Sequence[CellResult]) -> list[str]:
 
 
 def runs_table(results: Sequence[CellResult]) -> Table:
-    """A row per cell of an outputs directory."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """A row per cell of an outputs directory: of several, what differs, and the digits that end their directories."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    keys = _swept(results) if len(results) > 1 else []
+    for key in keys:
+        table.add_column(key, justify="right")
+    table.add_column("arm")
     table.add_column("run", overflow="fold")
-    for name in ("verdicts", "train loss", "val accuracy", "time"):
+    for name in ("verdicts", "train loss", "accuracy", "time"):
         table.add_column(name, justify="left" if name == "verdicts" else "right")
     for r in results:
         loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
-        table.add_row(r.name, verdicts(r), loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
+        flat, name = _flat(r), r.name.rpartition("-")[2] if keys else r.name
+        what = (Text(name), Text("\n").join(verdicts(r).split(", ")))
+        where = (flat.get(key, "–") for key in keys)
+        table.add_row(*where, arm_of(r.choices), *what, loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
     return table
 
 
