@@ -18,6 +18,7 @@ HELP = """resexp: see how residual connections and normalisation decide whether 
 
   resexp train [OVERRIDES]       train a cell, all its seeds at once; -m: a sweep of cells
   resexp runs [PATH…] [--json]   list what is in outputs/
+  resexp report [PATH]           write what the last sweep found as an HTML page
   resexp tensorboard [DIR]       watch the curves in a browser
   resexp completion SHELL        print the tab completion for bash, zsh or fish
 
@@ -109,6 +110,19 @@ def _runs(argv: list[str]) -> int:
     return 0
 
 
+def _report(argv: list[str]) -> int:
+    parser = _parser("report", "Write what a sweep found as one HTML page, with its figures beside it.")
+    about = "an outputs directory, the record of a sweep, or a run [the last sweep in outputs/]"
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=about)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page [report.html in the outputs directory]")
+    args = parser.parse_args(argv)
+    from resexp.report.writing import write
+
+    page, figures = write(args.path, args.output)
+    print(f"report    {page} ({figures} figures beside it, in {page.with_suffix('')}/)")
+    return 0
+
+
 def _tensorboard(argv: list[str]) -> int:
     parser = _parser("tensorboard", "Serve the curves on this machine only, until Ctrl-C.")
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR")
@@ -157,6 +171,7 @@ def _complete(argv: list[str]) -> int:
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "runs": _runs,
+    "report": _report,
     "tensorboard": _tensorboard,
     "completion": _completion,
 }

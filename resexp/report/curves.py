@@ -1,0 +1,75 @@
+"""The curves of a cell's replicates as a mean with its band."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resexp.figures.curve_panels import Curve, Values
+from resexp.record.result import CellResult
+from resexp.record.store import RunDir
+
+# Shapes: R replicates, T steps, N points.
+
+POINTS = 120
+LAYERS = "layers.parquet"
+"""Of a run directory where diagnostics were on: seed, step, layer, and a column for each quantity."""
+
+
+def loss_curve(cell: CellResult) -> Curve | None:
+    """The minibatch loss over the steps, each point the mean over a few of them; None where nothing is stored."""
+    columns = RunDir(Path(cell.path)).steps()
+    if columns is None or not len(columns["seed"]):
+        return None
+    seeds, steps = np.unique(columns["seed"]), int(columns["step"].max()) + 1
+    loss_RT = np.full((len(seeds), steps), np.nan)
+    loss_RT[np.searchsorted(seeds, columns["seed"]), columns["step"]] = columns["loss"]
+    loss_RT = loss_RT[:, : _length(loss_RT)]
+    if not loss_RT.shape[1]:
+        return None
+    starts = np.unique(np.linspace(0, loss_RT.shape[1], POINTS + 1).astype(int)[:-1])
+    counts = np.diff([*starts, loss_RT.shape[1]])
+    means_RN = np.add.reduceat(loss_RT, starts, axis=1) / counts
+    return band(starts + (counts - 1) / 2, means_RN)
+
+
+def _length(loss_RT: Values) -> int:
+    """Steps trained: behind them there may be a validation without a loss."""
+    known = np.flatnonzero(~np.isnan(loss_RT).all(axis=0))
+    return int(known[-1]) + 1 if len(known) else 0
+
+
+def band(x: Values, values_RN: Values) -> Curve:
+    """Mean, least and largest of what is finite, nan where nothing is; a note where not all replicates last."""
+    finite_RN = np.isfinite(values_RN)
+    count_N = finite_RN.sum(axis=0)
+    mean = np.where(finite_RN, values_RN, 0.0).sum(axis=0) / np.maximum(count_N, 1)
+    low = np.where(finite_RN, values_RN, np.inf).min(axis=0)
+    high = np.where(finite_RN, values_RN, -np.inf).max(axis=0)
+    nothing = count_N == 0
+    mean[nothing], low[nothing], high[nothing] = np.nan, np.nan, np.nan
+    total, last = len(values_RN), int(count_N[-1])
+    return Curve(x, mean, low, high, f"{last} of {total} finite" if last < total else "")
+
+
+def layer_curves(cell: CellResult) -> Mapping[str, Curve]:
+    """By quantity, its course over the layers at the last step that was looked at; empty where nothing is stored."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(Path(cell.path) / LAYERS)
+        columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
+        last = columns["step"] == columns["step"].max()
+        seeds, seed = np.unique(columns["seed"][last], return_inverse=True)
+        layers, layer = np.unique(columns["layer"][last], return_inverse=True)
+    except (OSError, pa.ArrowException, KeyError, ValueError):
+        return {}
+    found = {}
+    for name in columns.keys() - {"seed", "step", "layer"}:
+        if np.issubdtype(columns[name].dtype, np.number):
+            values_RN = np.full((len(seeds), len(layers)), np.nan)
+            values_RN[seed, layer] = columns[name][last]
+            found[name] = band(layers.astype(float), values_RN)
+    return dict(sorted(found.items()))
