@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from resexp.figures.palette import BAR, MUTED, Dash, depth_styles
+from resexp.figures.palette import MUTED, Dash, depth_styles
 from resexp.figures.style import WIDE, fold, panels, styled
 
 Values = NDArray[np.float64]
@@ -49,7 +49,7 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
             for key, curve in curves.items():
                 _draw(axis, curve, *styles[key])
             for n, level in enumerate(scale.levels.values()):
-                axis.axhline(level, color=BAR, linewidth=0.9, linestyle=("--", ":")[n % 2], zorder=1)
+                axis.axhline(level, color=MUTED, linewidth=0.9, linestyle=("--", ":")[n % 2], zorder=1)
             notes = [f"{key}: {note}" for key, curve in curves.items() if (note := _note(curve, scale))]
             text = "\n".join(notes[:3])
             axis.text(0.98, 0.95, text, transform=axis.transAxes, ha="right", va="top", fontsize=7.5, color=MUTED)
@@ -63,7 +63,7 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
         figure.supylabel(scale.y, fontsize=9, color=MUTED)
         lines = [Line2D([], [], color=color, dashes=dash, label=key) for key, (color, dash) in styles.items()]
         levels = [
-            Line2D([], [], color=BAR, linewidth=0.9, linestyle=("--", ":")[n % 2], label=name)
+            Line2D([], [], color=MUTED, linewidth=0.9, linestyle=("--", ":")[n % 2], label=name)
             for n, name in enumerate(scale.levels)
         ]
         handles = [*lines, *levels]

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -54,7 +55,8 @@ RC: dict[Any, Any] = {
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw and write in this style."""
-    with mpl.rc_context(RC):
+    with mpl.rc_context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a browser has others
         yield
 
 
@@ -76,7 +78,8 @@ def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
 
 
 def shorten(text: str, length: int) -> str:
-    """A label that fits."""
+    """A label that fits, of what can be shown."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -91,19 +94,26 @@ def fold(words: Sequence[str], length: int) -> str:
     return "\n".join(lines)
 
 
-def svg(figure: Figure, *, within: str | None = None) -> str:
-    """The figure as an SVG file that knows dark mode; `within` a page as an element, its ids behind that word.
-
-    An element is hidden from screen readers: what stands around it says what it shows.
-    """
+def svg(figure: Figure) -> str:
+    """The figure as SVG, the same each time."""
     stream = io.StringIO()
     with styled():
         figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = re.sub(r"<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
-    text = text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
-    if within is None:
-        return re.sub(r"(<svg[^>]*>)", rf"\1<style>{DARK_CSS}</style>", text, count=1)
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{within}-", text[text.index("<svg") :])
+    return text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+
+
+def alone(text: str) -> str:
+    """An SVG file that knows dark mode."""
+    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{DARK_CSS}</style>", text, count=1)
+
+
+def element(text: str, word: str) -> str:
+    """An SVG as an element of a page, its ids behind a word.
+
+    It is hidden from screen readers: what stands around it says what it shows.
+    """
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{word}-", text[text.index("<svg") :])
     return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 

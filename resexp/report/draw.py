@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,14 +34,21 @@ class Drawing:
     caption: str
     draw: Callable[[float], Figure]
 
-    def svg(self, width: float, name: str) -> str:
-        """As an element of a page, under a name of its own there."""
-        return style.svg(self.draw(width), within=re.sub(r"\W", "-", name))
+    @cached_property
+    def _wide(self) -> tuple[Figure, str]:
+        figure = self.draw(style.WIDE)
+        return figure, style.svg(figure)
+
+    def elements(self, name: str) -> tuple[str, str]:
+        """For a page, a wide and a narrow one, under a name of their own there."""
+        word = re.sub(r"\W", "-", name)
+        narrow = style.svg(self.draw(style.NARROW))
+        return style.element(self._wide[1], f"{word}-w"), style.element(narrow, f"{word}-n")
 
     def files(self) -> dict[str, bytes]:
         """As files, by name."""
-        figure = self.draw(style.WIDE)
-        return {f"{self.name}.svg": style.svg(figure).encode(), f"{self.name}.png": style.png(figure)}
+        figure, svg = self._wide
+        return {f"{self.name}.svg": style.alone(svg).encode("utf-8", "replace"), f"{self.name}.png": style.png(figure)}
 
 
 def drawings(group: Group) -> Iterator[Drawing]:
@@ -102,8 +110,7 @@ def _loss_curves(group: Group, losses: dict[str, dict[str, Curve]], left_out: st
         "Loss curves",
         f"Training loss against steps, a panel for each of {len(losses)} arms, a curve for each depth.{bar}",
         "Minibatch loss in nats, log scale: the mean over the finite seeds, in a band from the least to the largest; "
-        "× where no finite seed is left. What leaves a panel at the top is beyond 100 times a constant guess."
-        + left_out,
+        f"× where no finite seed is left. What leaves a panel at the top is over 100 times a constant guess.{left_out}",
         lambda width: curve_panels(losses, keys, scale, width),
     )
 

@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from resexp.config import DIGITS, arm_of
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
-from resexp.figures.style import NARROW, WIDE
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RUN, read_json
 from resexp.report.answer import answer, half_text, statements
@@ -97,13 +96,9 @@ def _part(part: Part, n: int) -> dict[str, Any]:
 
 
 def _figure(drawing: Drawing, folder: str, name: str) -> dict[str, Any]:
-    return {
-        "drawing": drawing,
-        "id": name,
-        "wide": Markup(drawing.svg(WIDE, f"{name}-w")),  # noqa: S704 (matplotlib escapes the texts)
-        "narrow": Markup(drawing.svg(NARROW, f"{name}-n")),  # noqa: S704
-        "files": {kind: quote(f"{folder}/{drawing.name}.{kind}") for kind in ("svg", "png")},
-    }
+    wide, narrow = map(Markup, drawing.elements(name))  # matplotlib escapes the texts
+    files = {kind: quote(f"{folder}/{drawing.name}.{kind}") for kind in ("svg", "png")}
+    return {"drawing": drawing, "id": name, "wide": wide, "narrow": narrow, "files": files}
 
 
 def _cell(cell: CellResult | None) -> dict[str, Any] | None:

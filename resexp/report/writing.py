@@ -20,7 +20,7 @@ def write(path: Path | None, output: Path | None = None) -> tuple[Path, int]:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         drawn = parts(found, output)
-        files = {output: render(found, drawn, output).encode()}
+        files = {output: render(found, drawn, output).encode("utf-8", "replace")}
         for part in drawn:
             for drawing in part.figures:
                 files |= {output.parent / part.folder / name: data for name, data in drawing.files().items()}
