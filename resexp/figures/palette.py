@@ -7,7 +7,7 @@ VERDICT_COLORS = {"trained": "#57b5a8", "slow": "#f8e08a", "stuck": "#dc7445", "
 """Ordered by lightness but for the best, so that any two differ for every kind of colour vision, and in grey."""
 VERDICT_INKS = {"trained": "#10302c", "slow": "#3b3108", "stuck": "#2e1003", "diverged": "#fdfaff"}
 MARKS = {"trained": "✓", "slow": "…", "stuck": "■", "diverged": "×"}
-HATCHES = {"trained": "", "slow": "..", "stuck": "///", "diverged": "xxx"}
+HATCHES = {"trained": "", "slow": "--", "stuck": "///", "diverged": "xxx"}
 
 DEPTHS = ("#d9902f", "#c9603f", "#ab4468", "#7d4592", "#4a4fa8", "#27407f")
 """From shallow to deep."""

@@ -100,6 +100,7 @@ def svg(figure: Figure) -> str:
     with styled():
         figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = re.sub(r"<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
+    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)  # a hundredth will do
     return text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
 
 

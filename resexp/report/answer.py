@@ -50,7 +50,19 @@ def half_text(line: Line) -> str:
 
 
 def answer(group: Group) -> Answer:
-    """What the cells of a group say."""
+    """What the cells of a group say; where tuning seeds choose its learning rate, of each arm at its own."""
+    found = _answer(group.fair)
+    if group.tuning:
+        seeds = listed([str(seed) for seed in group.tuning])
+        return Answer(
+            found.headline, [*found.sentences, f"Seeds {seeds} chose each arm's learning rate and count no more."]
+        )
+    if group.rates:
+        return Answer(found.headline, [*found.sentences, "Each learning rate is an arm of its own here."])
+    return found
+
+
+def _answer(group: Group) -> Answer:
     judged = [line for line in group.lines if line.shares]
     if not judged:
         return _unjudged(group)
@@ -123,7 +135,7 @@ def _least_loss(group: Group, depth: int) -> str:
 
 def statements(group: Group) -> list[Statement]:
     """The arm that trains deepest against every other, at the depth to which it trains: shares and their intervals."""
-    judged = [line for line in group.lines if line.shares]
+    judged = [line for line in group.fair.lines if line.shares]
     winner = judged[0] if judged else None
     depth = winner.half.low if winner else None
     if winner is None or depth is None:

@@ -14,7 +14,7 @@ from resexp.record.store import RunDir
 
 POINTS = 120
 LAYERS = "layers.parquet"
-"""Of a run directory where diagnostics were on: seed, step, layer, and a column for each quantity."""
+"""Of a run directory where diagnostics were on: a row per seed, step, quantity and layer; −1 is the whole network."""
 
 
 def loss_curve(cell: CellResult) -> Curve | None:
@@ -54,22 +54,23 @@ def band(x: Values, values_RN: Values) -> Curve:
 
 
 def layer_curves(cell: CellResult) -> Mapping[str, Curve]:
-    """By quantity, its course over the layers at the last step that was looked at; empty where nothing is stored."""
+    """By quantity, its course over the layers at the last look; empty where nothing is stored."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(Path(cell.path) / LAYERS)
-        columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
-        last = columns["step"] == columns["step"].max()
-        seeds, seed = np.unique(columns["seed"][last], return_inverse=True)
-        layers, layer = np.unique(columns["layer"][last], return_inverse=True)
-    except (OSError, pa.ArrowException, KeyError, ValueError):
+        table = pq.read_table(Path(cell.path) / LAYERS, columns=["seed", "step", "layer", "quantity", "value"])
+    except (OSError, pa.ArrowException):
         return {}
-    found = {}
-    for name in columns.keys() - {"seed", "step", "layer"}:
-        if np.issubdtype(columns[name].dtype, np.number):
-            values_RN = np.full((len(seeds), len(layers)), np.nan)
-            values_RN[seed, layer] = columns[name][last]
-            found[name] = band(layers.astype(float), values_RN)
-    return dict(sorted(found.items()))
+    columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
+    names = np.unique(columns["quantity"][columns["layer"] >= 0].astype(str))
+    return {str(name): _profile(columns, columns["quantity"] == name) for name in names}
+
+
+def _profile(columns: Mapping[str, Any], rows: Any) -> Curve:
+    last = rows & (columns["layer"] >= 0) & (columns["step"] == columns["step"][rows].max())
+    seeds, seed = np.unique(columns["seed"][last], return_inverse=True)
+    layers, layer = np.unique(columns["layer"][last], return_inverse=True)
+    values_RN = np.full((len(seeds), len(layers)), np.nan)
+    values_RN[seed, layer] = columns["value"][last]
+    return band(layers.astype(float), values_RN)

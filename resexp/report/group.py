@@ -8,7 +8,7 @@ from functools import cached_property
 from resexp.config import arm_of
 from resexp.record.result import CellResult, differing
 from resexp.stats.shares import Half, Share, half
-from resexp.stats.tuning import KEY
+from resexp.stats.tuning import KEY, choices
 from resexp.stats.verdict import VERDICTS, Reference
 
 
@@ -65,6 +65,18 @@ class Group:
         """The different bars of its cells."""
         return [*dict.fromkeys(r.reference for r in self.results if r.reference)]
 
+    @cached_property
+    def tuning(self) -> list[int]:
+        """The seeds that choose among learning rates, where several were tried."""
+        return sorted({seed for r in self.results for seed in r.config.get("tuning_seeds") or ()}) if self.rates else []
+
+    @cached_property
+    def fair(self) -> "Group":
+        """Each arm at the learning rate that the tuning seeds choose for it, with the other seeds; else this."""
+        if not self.tuning:
+            return self
+        return Group(self.title, _lines([choice.test for choice in choices(self.results, self.tuning)], told={KEY}))
+
     @property
     def rates(self) -> list[float]:
         """The learning rates, where these were varied."""
@@ -99,16 +111,17 @@ def groups(results: Iterable[CellResult]) -> list[Group]:
     return [Group(f"{dataset}, {model}", _lines(alike)) for (dataset, model), alike in found.items()]
 
 
-def _lines(results: Sequence[CellResult]) -> list[Line]:
-    keys = [key for key in differing(results) if key != "depth"]
+def _lines(results: Sequence[CellResult], told: Iterable[str] = ()) -> list[Line]:
+    """The lines of some cells, which `told` keys do not tell apart."""
+    keys = [key for key in differing(results) if key not in ("depth", *told)]
     if len({_place(result, keys) for result in results}) < len(results):  # options that come with a choice tell more
         keys = [*dict.fromkeys(key for r in results for key in r.identity if key not in ("depth", "norm", "residual"))]
-        keys = [key for key in keys if len({r.identity.get(key) for r in results}) > 1]
+        keys = [key for key in keys if key not in told and len({r.identity.get(key) for r in results}) > 1]
     lines: dict[tuple[str, ...], Line] = {}
     for result in results:
         arm, depth, *rest = _place(result, keys)
-        told = {key: value for key, value in zip(keys, rest, strict=True) if value != "–"}
-        line = lines.setdefault((arm, *rest), Line(arm, told, {}))
+        values = {key: value for key, value in zip(keys, rest, strict=True) if value != "–"}
+        line = lines.setdefault((arm, *rest), Line(arm, values, {}))
         line.cells[int(depth)] = result
     for line in lines.values():
         ordered = sorted(line.cells.items())

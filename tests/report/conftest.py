@@ -60,6 +60,7 @@ def make(tmp_path):
         choices = {"dataset": "digits", "model": "mlp", "norm": norm, "normalizer": "layernorm", "residual": residual}
         choices |= {"optimizer": "adamw", **more.pop("choices", {})}
         config = {"depth": depth, "steps": STEPS, "seeds": [*range(seeds)]}
+        config["tuning_seeds"] = more.pop("tuning_seeds", None)
         config["activation"] = more.pop("activation", "relu")
         config |= {group: {} for group in choices} | {"optimizer": {"lr": more.pop("lr", 1e-3)}}
         name = hashlib.sha256(repr((choices, config, root)).encode()).hexdigest()

@@ -116,7 +116,7 @@ def test_learning_rates_and_layers_get_figures_of_their_own(make, page):
     for lr in (1e-3, 1e-2):
         path = make("pre+residual", 8, lr=lr)
     seed, layer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2)
-    table = {"seed": seed, "step": np.full(8, 9), "layer": layer, "stream_rms": 1.0 + layer + seed}
+    table = {"seed": seed, "step": np.full(8, 9), "layer": layer, "quantity": ["stream_rms"] * 8, "value": 1.0 + layer}
     pq.write_table(pa.table(table), path / "layers.parquet")
     found = page()
     check(found)
