@@ -129,7 +129,7 @@ def test_the_configuration_can_be_shown():
     ("line", "expected"),
     [
         ("resexp tr", {"train"}),
-        ("resexp ", {"train", "runs", "tensorboard", "completion"}),
+        ("resexp ", {"train", "runs", "report", "tensorboard", "completion"}),
         ("resexp train nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
         ("resexp train norm=", {"norm=none", "norm=pre", "norm=post", "norm=peri", "norm=res-post"}),
         ("resexp train +norm=p", {"+norm=pre", "+norm=post", "+norm=peri"}),

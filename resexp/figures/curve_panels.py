@@ -75,8 +75,8 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
 def _note(curve: Curve, scale: Scale) -> str:
     """What of a curve the panel does not show."""
     known = curve.mean[np.isfinite(curve.mean)]
-    is_beyond = scale.limits is not None and len(known) > 0 and known.min() > scale.limits[1]
-    return ", ".join([*(["above the panel"] if is_beyond else []), *([curve.note] if curve.note else [])])
+    is_beyond = scale.limits is not None and len(known) > 0 and known[-1] > scale.limits[1]
+    return ", ".join([*(["ends above"] if is_beyond else []), *([curve.note] if curve.note else [])])
 
 
 def _power(value: float, place: float = 0) -> str:

@@ -45,7 +45,8 @@ def trainability_map(rows: Mapping[str, Sequence[Counts | None]], depths: Sequen
             Patch(facecolor=color, edgecolor=ink, hatch=HATCHES[word], linewidth=0, label=f"{MARKS[word]} {word}")
             for (word, color), ink in zip(VERDICT_COLORS.items(), VERDICT_INKS.values(), strict=True)
         ]
-        figure.legend(handles=keys, loc="outside lower left", ncols=4, columnspacing=0.9, handlelength=1.2, fontsize=8)
+        shape = {"handlelength": 1.4, "handleheight": 0.9, "columnspacing": 0.9, "fontsize": 8}
+        figure.legend(handles=keys, loc="outside lower left", ncols=4, **shape)
         return figure
 
 

@@ -118,7 +118,7 @@ def _about(source: Source) -> list[str]:
     results = source.results
     seeds = sorted({len(cell.replicates) for cell in results if cell.replicates})
     steps = sorted({cell.flat.get("steps", 0) for cell in results})
-    words = [", ".join(dict.fromkeys(group.title for group in groups(results)))]
+    words = [" and ".join(group.title for group in groups(results))]
     words.append(f"{len(results)} cell{'s' * (len(results) > 1)}")
     for values, unit in ((seeds, "seed"), (steps, "step")):
         if values:
