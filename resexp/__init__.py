@@ -59,7 +59,10 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
 
 
 def load(path: str | Path = "outputs") -> "Frames":
-    """The results below `path` as data frames: `.cells`, `.replicates`, `.steps`; see `resexp.record.frames.Frames`."""
+    """The results below `path` as data frames: `.cells`, `.replicates`, `.steps`, `.layers`.
+
+    What is in them `resexp.record.frames.Frames` says.
+    """
     from resexp.record.frames import load as frames
 
     return frames(path)

@@ -88,6 +88,7 @@ def check_available(cell: Cell) -> None:
     for options in cell.options.values():
         if "_target_" in options:
             factory(options)
+    factory(cell.options["diagnostics"])()  # it looks for its quantities
 
 
 def load_data(cell: Cell) -> Data:
@@ -140,4 +141,5 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
         schedule=factory(options["schedule"])(),
         plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
         seeds=seeds,
+        suite=factory(options["diagnostics"])(),
     )

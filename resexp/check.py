@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from resexp.config import DIALS, Cell, Dials
+from resexp.config import APART, DIALS, Cell, Dials
 from resexp.kinds import InputError, check, kind_of, nearest
 from resexp.loader import Loader
 
@@ -104,7 +104,7 @@ class Checker:
             if spec.metadata["identity"] and name != "depth" and config[name] != spec.default:
                 yield f"{name}{config[name]}"
         for group, values in options.items():
-            if group not in NAMED_BY_PATH and choices[group] != self.default_choices.get(group):
+            if group not in (*NAMED_BY_PATH, *APART) and choices[group] != self.default_choices.get(group):
                 yield choices[group]
             shipped = _options(self.shipped(group, choices[group]))
             if group in self.default_choices and "_target_" not in shipped:
@@ -116,7 +116,7 @@ class Checker:
                 if key not in shipped and not is_foreign:
                     raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")
                 check(f"{group}.{key}", value, kind_of(key, shipped.get(key, value)))
-                if value != shipped.get(key) and key != "path":  # data count by their content
+                if value != shipped.get(key) and key != "path" and group not in APART:  # data count by their content
                     yield f"{key}{value}"
 
 

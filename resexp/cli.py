@@ -104,7 +104,7 @@ def _runs(argv: list[str]) -> int:
     from resexp.console import tables
 
     if results:
-        tables.console().print((tables.matrix if all(map(is_sweep, paths)) else tables.runs_table)(results))
+        tables.console().print((tables.Matrix if all(map(is_sweep, paths)) else tables.runs_table)(results))
     else:
         print(f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start")
     return 0

@@ -13,8 +13,11 @@ from typing import Any
 
 from resexp.kinds import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, TUNING, InputError, Kind, one_of, whole
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of what a cell's identity hashes; a change of meaning raises it, so that old results are never reused."""
+
+APART = ("diagnostics",)
+"""Groups whose choice makes no other cell."""
 
 DIGITS = 12
 """Digits of the identity that end the name of a run directory."""
@@ -115,9 +118,15 @@ class Cell:
     def id(self) -> str:
         """Sha256 of what the numbers depend on. Raises InputError where a data path cannot be read."""
         dials = {name: _fingerprint(getattr(self.dials, name)) for name, f in DIALS.items() if f.metadata["identity"]}
-        options = {group: _fingerprint(values) for group, values in self.options.items()}
+        options = {group: _fingerprint(values) for group, values in self.options.items() if group not in APART}
         text = json.dumps({"schema": SCHEMA, "dials": dials, "options": options}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """The quantities that its diagnostics measure."""
+        options = self.options.get("diagnostics", {})
+        return frozenset(name.rpartition(".")[2] for key in ("quantities", "dear") for name in options.get(key, ()))
 
     @property
     def key(self) -> tuple[str, tuple[int, ...]]:

@@ -14,12 +14,13 @@ import torch
 from resexp.build import build, threads, work
 from resexp.config import Cell
 from resexp.data.dataset import Data
-from resexp.engine.events import End, Event, State, Steps
+from resexp.engine.events import End, Event, Layers, State, Steps
 from resexp.engine.fit import Training, fit
 from resexp.record.board import Board
 from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.curves import Curves
-from resexp.record.result import CellResult, Cost, Status, outcome
+from resexp.record.layers import LayerTable
+from resexp.record.result import CellResult, Cost, Replicate, Status, outcome
 from resexp.record.store import RunDir
 from resexp.stopping import Stop
 from resexp.watch import Noted, Started, Watch
@@ -50,8 +51,10 @@ class Job:
     def __post_init__(self) -> None:
         self.directory, self.checkpoints = RunDir(self.cell.path), Checkpoints(self.cell)
         self.curves = Curves(self.seeds, self.cell.dials.steps, self.earlier)
+        self.layers = LayerTable(self.seeds, self.directory.layers() if self.before else None)
         if self.start:
             self.curves.restore(self.start.curves)
+            self.layers.restore(self.start.curves, self.cell.measured)
         self.began = self.saved = time.monotonic()
         self.cost: Cost | None = None
 
@@ -62,7 +65,7 @@ class Job:
         """
         try:
             result = self._result("done", end=self._train(data))
-            self.directory.close(result, self.curves.columns())
+            self.directory.close(result, self.curves.columns(), self.layers.columns())
         except KeyboardInterrupt:
             self._record(self._result("interrupted"))
             raise
@@ -87,7 +90,7 @@ class Job:
                     if isinstance(event, State):
                         self._save(event)
                         continue
-                    self.curves.add(event)
+                    (self.layers if isinstance(event, Layers) else self.curves).add(event)  # type: ignore[arg-type]
                     if board:
                         board.add(event)
                     self.watch(event)
@@ -96,6 +99,11 @@ class Job:
             if self.role == "cell":
                 self.checkpoints.keep_weights(pack, self.seeds)
         return event
+
+    @property
+    def _kept(self) -> list[Replicate]:
+        """What is done of the cell beside what is trained now."""
+        return [r for r in self.before.replicates if r.seed not in self.seeds] if self.before else []
 
     @property
     def _step(self) -> int:
@@ -109,8 +117,9 @@ class Job:
         return self.stop.requested or time.monotonic() - self.saved >= self.cell.dials.checkpoint_every
 
     def _save(self, state: State) -> None:
+        curves = self.curves.snapshot() | self.layers.snapshot()
         try:
-            self.checkpoints.save(Checkpoint(self.seeds, state, self.curves.snapshot(), self._seconds))
+            self.checkpoints.save(Checkpoint(self.seeds, state, curves, self._seconds))
         except OSError as error:  # a training that cannot save may still end well
             self._note(f"no checkpoint at step {state.step}: {error.strerror}")
         self.saved = time.monotonic()
@@ -129,8 +138,7 @@ class Job:
 
     def _result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
         """The cell as it stands, with the seeds that were done before."""
-        kept = [r for r in self.before.replicates if r.seed not in self.seeds] if self.before else []
-        replicates = sorted([*kept, *self.curves.replicates(end)], key=lambda r: r.seed)
+        replicates = sorted([*self._kept, *self.curves.replicates(end, self.cell.measured)], key=lambda r: r.seed)
         return outcome(
             self.cell,
             status,
@@ -147,7 +155,7 @@ class Job:
         """Write down what did not end well."""
         if self.before is None:
             try:
-                self.directory.close(result, self.curves.columns())
+                self.directory.close(result, self.curves.columns(), self.layers.columns())
             except OSError as fault:
                 return replace(result, error=f"{result.error or result.status}; not recorded: {fault.strerror}")
         return result
@@ -162,7 +170,7 @@ class Job:
             role=self.role,
             cell=self.cell,
             seeds=self.seeds,
-            reused=tuple(r.seed for r in self.before.replicates) if self.before else (),
+            reused=tuple(r.seed for r in self._kept),
             parameters=training.pack.parameters,
             flops=self.cost.flops * len(self.seeds) if self.cost.flops else None,
             mode=training.pack.mode,

@@ -24,6 +24,7 @@ CHOICES = {
     "init": "he",
     "optimizer": "adamw",
     "schedule": "constant",
+    "diagnostics": "off",
 }
 SHARED = ("width", "steps", "batch_size", "precision", "device", "threads", "pack")
 """The dials that a reference has in common with the cell that it judges."""

@@ -104,7 +104,7 @@ class _Training:
             result = None  # what was done has lost its steps
         missing = missing_seeds(cell, result)
         start, notes = checkpoints.latest(missing) if not cell.dials.fresh else (None, [])
-        for note in notes:
+        for note in [*notes, *_again(cell, result, missing)]:
             self.watch(Noted(note))
         if start is None:
             checkpoints.clear()
@@ -131,6 +131,13 @@ class _Training:
             directory.close(result)
             summarise(directory.path, cell, result)
         return result
+
+
+def _again(cell: Cell, result: CellResult | None, missing: tuple[int, ...]) -> list[str]:
+    """A line, where seeds are trained again only to be looked into."""
+    again = tuple(r.seed for r in result.replicates if r.seed in missing) if result and not cell.dials.fresh else ()
+    level = cell.choices["diagnostics"]
+    return [f"seeds {_listed(again)} are trained again: diagnostics={level} was not recorded"] if again else []
 
 
 def _listed(seeds: tuple[int, ...]) -> str:

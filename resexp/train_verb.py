@@ -58,7 +58,7 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
         swept = sweep(composer, overrides, jobs, view.watch_of, stop)
     results = swept.results
     console = tables.console()
-    console.print(tables.matrix(results))
+    console.print(tables.Matrix(results))
     tuning = jobs[0][1].dials.tuning_seeds if jobs else None
     if tuning:
         console.print(tables.tuned(choices(results, tuning), tuning))

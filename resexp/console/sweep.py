@@ -50,7 +50,8 @@ class SweepView(LiveView):
         for cell in cells:
             self._know(cell)
         self.drawn: list[str] = []
-        self.matrix, self.lines = Table(), 0
+        self.matrix: RenderableType = ""
+        self.lines = 0
         self.began = time.monotonic()
         self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
 
@@ -106,7 +107,7 @@ class SweepView(LiveView):
         parts: list[RenderableType] = [lines, self._summary()]
         statuses: list[str] = [p.result.status for p in self._all]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
-            self.drawn, self.matrix = statuses, tables.matrix([p.result for p in self._all])
+            self.drawn, self.matrix = statuses, tables.Matrix([p.result for p in self._all])
             self.lines = len(self.console.render_lines(self.matrix))
         if self.lines + len(running) + 3 < height:
             parts.insert(0, self.matrix)

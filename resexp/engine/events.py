@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# Shapes: S steps, R replicates. A value at step t is of the weights after t updates.
+# Shapes: S steps, R replicates, L blocks. A value at step t is of the weights after t updates.
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 
@@ -32,6 +32,18 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Layers:
+    """What was measured inside at a step, by quantity.
+
+    (R,) is of the whole network, (R, L) of its blocks, (R, L + 1) of the stream before, between and after them.
+    """
+
+    step: int
+    blocks: int
+    values: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
 class State:
     """All that the steps after `step` depend on, as tensors; valid only until the training goes on."""
 
@@ -50,4 +62,4 @@ class End:
     accuracy_val_R: Array
 
 
-Event = Steps | Validation | State | End
+Event = Steps | Validation | Layers | State | End

@@ -9,13 +9,17 @@ import torch
 from torch.optim import Optimizer
 
 from resexp.data.dataset import Batches, Data, Split
+from resexp.diagnostics.suite import Suite
 from resexp.engine.events import Array, End, Event, State, Steps, Validation
 from resexp.engine.optim import Schedule
 from resexp.engine.pack import Pack
+from resexp.engine.xray import Xray
 from resexp.seeding import key
 
 SUBSET, TARGETS = 2048, 16384
 """Samples, and targets, of a look: ℓ_T at the end, and validation on the way; the validation at the end takes all."""
+
+NOTHING = Suite((), ())
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Training:
     schedule: Schedule
     plan: Plan
     seeds: tuple[int, ...]
+    suite: Suite = NOTHING
 
     def state(self, step: int, finite_R: torch.Tensor) -> State:
         """What `restore` needs to go on behind `step`."""
@@ -77,6 +82,7 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
     batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
     look = subset(data.validation)
     rates = [group["lr"] for group in optimizer.param_groups]
+    xray = Xray(training.suite, pack, data, rates[0])
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
     finite, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0
@@ -85,6 +91,7 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
     while step < plan.steps:
         if step % plan.eval_every == 0:
             yield Validation(step, *map(_read, pack.evaluate(data, look)))
+        before = xray.before(step)
         factors.append(training.schedule(step, plan.steps))
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factors[-1]
@@ -94,6 +101,8 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
         norm_R = pack.clip(plan.clip)
         optimizer.step()
         log[:, len(factors) - 1] = torch.stack((loss_R, accuracy_R, norm_R))
+        if before:
+            yield xray.look(step, before)
         finite &= loss_R.isfinite() & norm_R.isfinite()
         step += 1
         saving = due()
@@ -105,6 +114,8 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
                 break
         if saving:
             yield training.state(step, finite)
+    if training.suite:
+        yield xray.look(step)
     train = pack.evaluate(data, subset(data.train), as_trained=plan.batch_size)
     yield End(step, *map(_read, (*train, *pack.evaluate(data, data.validation))))
 

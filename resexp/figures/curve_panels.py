@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from resexp.figures.palette import MUTED, Dash, depth_styles
@@ -53,12 +53,7 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
             notes = [f"{key}: {note}" for key, curve in curves.items() if (note := _note(curve, scale))]
             text = "\n".join(notes[:3])
             axis.text(0.98, 0.95, text, transform=axis.transAxes, ha="right", va="top", fontsize=7.5, color=MUTED)
-        if scale.log:
-            axes[0].set_yscale("log")
-            axes[0].yaxis.set_major_formatter(_power)
-            axes[0].yaxis.set_minor_formatter(NullFormatter())
-        if scale.limits:
-            axes[0].set_ylim(scale.limits)
+        _set_y(axes[0], scale)
         figure.supxlabel(scale.x, fontsize=9, color=MUTED)
         figure.supylabel(scale.y, fontsize=9, color=MUTED)
         lines = [Line2D([], [], color=color, dashes=dash, label=key) for key, (color, dash) in styles.items()]
@@ -70,6 +65,18 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
         columns = min(len(handles), 6 if width >= WIDE else 2)
         figure.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=2.2, columnspacing=1.2)
         return figure
+
+
+def _set_y(axis: Axes, scale: Scale) -> None:
+    if scale.limits:
+        axis.set_ylim(scale.limits)
+    if scale.log:
+        axis.set_yscale("log")
+        low, high = axis.get_ylim()
+        if high < 30 * low:
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(_power)
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _note(curve: Curve, scale: Scale) -> str:

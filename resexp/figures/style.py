@@ -62,7 +62,7 @@ def styled() -> Iterator[None]:
 
 def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """A figure of like panels of about 2.3 inches that share both axes; `height`: inches of a panel."""
-    columns = max(1, min(count, int(width / 1.8) if width < WIDE else 3))
+    columns = min(count, 2 if width < WIDE or count == 4 else 3)
     rows = -(-count // columns)
     spaced = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(width, rows * height + 0.75), layout=spaced)

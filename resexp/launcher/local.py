@@ -16,6 +16,7 @@ from resexp.config import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
 from resexp.record.index import CellFailedError, metric, recorded
+from resexp.record.result import missing_seeds
 from resexp.watch import Ended
 
 
@@ -41,7 +42,7 @@ class LocalLauncher(Launcher):
         left = []
         for cell in {cell.key: cell for cell in cells}.values():
             result = recorded(cell)
-            if result.status == "done" and result.is_judged and not cell.dials.fresh:
+            if result.status == "done" and result.is_judged and not missing_seeds(cell, result):
                 task.watch_of(cell)(Ended("cell", result, ()))
             else:
                 left.append(cell)

@@ -43,6 +43,7 @@ class Checkpoints:
 
     def __init__(self, cell: Cell) -> None:
         self.path, self.id, self.keep = cell.path, cell.id, cell.dials.keep_checkpoints
+        self.measured = cell.measured
 
     def _files(self) -> list[Path]:
         return sorted(self.path.glob("checkpoint-*.pt"))
@@ -52,20 +53,24 @@ class Checkpoints:
         state = checkpoint.state
         tables = {name: torch.from_numpy(table) for name, table in checkpoint.curves.items()}
         content = {"id": self.id, "seeds": [*checkpoint.seeds], "step": state.step, "seconds": checkpoint.seconds}
+        content["measured"] = sorted(self.measured)
         _write(self.path / f"checkpoint-{state.step:09d}.pt", {**content, "tensors": state.tensors, "curves": tables})
         if self.keep != "all":
             for file in self._files()[:-KEPT]:
                 file.unlink()
 
     def latest(self, seeds: tuple[int, ...]) -> tuple[Checkpoint | None, list[str]]:
-        """The newest whole checkpoint of some of `seeds`, and a line for each damaged one that was set aside."""
+        """The newest whole checkpoint of some of `seeds`, and a line for each damaged one that was set aside.
+
+        One of a training in which less was measured than is wanted now does not count.
+        """
         notes: list[str] = []
         for file in reversed(self._files()):
             try:
                 content = _read(file)
                 if content["id"] != self.id:
                     raise ValueError("it is of another cell")
-                if not {*content["seeds"]} <= {*seeds}:
+                if not ({*content["seeds"]} <= {*seeds} and self.measured <= {*content.get("measured", ())}):
                     continue
                 curves = {name: table.numpy() for name, table in content["curves"].items()}
                 state = State(content["step"], content["tensors"])

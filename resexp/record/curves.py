@@ -1,6 +1,7 @@
 """The curves of a cell's replicates, filled as training goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,8 @@ class Curves:
     def restore(self, snapshot: Mapping[str, Table]) -> None:
         """Go on from a snapshot."""
         self.length = snapshot["lr"].shape[1] - 1
-        for name, table in snapshot.items():
-            self.metrics[name][self.new, : self.length + 1] = table
+        for name, table in self.metrics.items():
+            table[self.new, : self.length + 1] = snapshot[name]
 
     def add(self, event: Event) -> None:
         """Take over what an event tells."""
@@ -75,9 +76,10 @@ class Curves:
         r = order[r]
         return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
 
-    def replicates(self, end: End | None) -> list[Replicate]:
-        """The replicates trained now; without an `end`, as far as they came."""
-        return [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
+    def replicates(self, end: End | None, measured: Iterable[str] = ()) -> list[Replicate]:
+        """The replicates trained now; without an `end`, as far as they came. `measured` is as in Replicate."""
+        found = [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
+        return [replace(replicate, measured=sorted(measured)) for replicate in found]
 
     def _finite_steps(self, row: int) -> int:
         """Steps before the first with a non-finite loss or gradient."""
@@ -91,7 +93,7 @@ class Curves:
     def _replicate(self, row: int, end: End | None) -> Replicate:
         loss, finite = self.metrics["loss"][row, : self.length], self._is_finite(row)
         r = row - range(len(self.seeds))[self.new].start
-        last = {
+        last: dict[str, Any] = {
             name: number(getattr(end, f"{name}_R")[r])
             for name in ("loss_train", "accuracy_train", "loss_val", "accuracy_val")
             if end is not None and finite

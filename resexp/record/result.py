@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from resexp.config import DIALS, Cell
+from resexp.config import APART, DIALS, Cell
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
@@ -14,7 +14,7 @@ Status = Literal["done", "failed", "interrupted", "running", "waiting"]
 
 @dataclass(frozen=True)
 class Replicate:
-    """One training. Losses in nats; None where not finite, or not reached."""
+    """One training. Losses in nats; None where not finite, or not reached. `measured`: what was measured inside."""
 
     seed: int
     steps: int
@@ -25,6 +25,7 @@ class Replicate:
     accuracy_train: float | None = None
     loss_val: float | None = None
     accuracy_val: float | None = None
+    measured: list[str] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:
@@ -100,8 +101,9 @@ class CellResult:
     @property
     def identity(self) -> dict[str, str]:
         """What makes a cell another one, as text."""
-        passing = {name for name, spec in DIALS.items() if not spec.metadata["identity"]}
-        return {k: str(v) for k, v in self.flat.items() if k not in passing and not k.endswith("._target_")}
+        passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
+        known = ((k, v) for k, v in self.flat.items() if k.split(".")[0] not in passing)
+        return {k: str(v) for k, v in known if not k.endswith("._target_")}
 
     def to_json(self) -> dict[str, Any]:
         """One object of `resexp runs --json`."""
@@ -133,12 +135,19 @@ def differing(results: Sequence[CellResult]) -> list[str]:
 def mean(values: Iterable[float | None]) -> float | None:
     """The mean of what is known and finite, if anything is."""
     known = [v for v in values if v is not None and math.isfinite(v)]
-    return math.fsum(v / len(known) for v in known) if known else None
+    if not known:
+        return None
+    middle = 2 * math.fsum(v / (2 * len(known)) for v in known)  # halved, the sum of the largest floats is one
+    return min(max(middle, min(known)), max(known))
 
 
 def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
-    """The seeds that a cell asks for and that are not among what is done of it, if anything is."""
-    have = {r.seed for r in done.replicates} if done and not cell.dials.fresh else set()
+    """The seeds that a cell asks for and that are not among what is done of it, if anything is.
+
+    Those of which it asks for what was not measured are missing, too.
+    """
+    known = done.replicates if done and not cell.dials.fresh else ()
+    have = {r.seed for r in known if cell.measured <= {*r.measured}}
     return tuple(seed for seed in cell.dials.seed_list if seed not in have)
 
 

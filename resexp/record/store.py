@@ -5,6 +5,7 @@
 | `config.yaml` | the resolved configuration |
 | `run.json` | the trainings: seeds, overrides, command line, device, versions, git commit; written before each |
 | `steps.parquet` | a row per replicate and step |
+| `layers.parquet` | with diagnostics: a row per replicate, step, quantity and layer |
 | `result.json` | status, replicates, reference: written last, to a temporary name, then renamed |
 | `events.out.*` | TensorBoard |
 """
@@ -34,8 +35,11 @@ from resexp.record.result import CellResult, Cost, Replicate
 from resexp.stats.verdict import Reference
 
 PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard")
-RESULT, RUN, CONFIG, STEPS, LOCK = "result.json", "run.json", "config.yaml", "steps.parquet", ".lock"
+RESULT, RUN, CONFIG, LOCK = "result.json", "run.json", "config.yaml", ".lock"
+STEPS, LAYERS = "steps.parquet", "layers.parquet"
 COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
+LAYER_COLUMNS = ("seed", "step", "layer", "quantity", "value")
+"""`layer`: 0 … L of the stream, 1 … L of the blocks, −1 of the whole network."""
 
 
 def write_atomically(path: Path, write: Any) -> None:
@@ -103,14 +107,16 @@ class RunDir:
             if known is None or (known.status != "done" and known.id == cell.id):
                 self.close(result)
 
-    def close(self, result: CellResult, columns: Mapping[str, Any] | None = None) -> None:
-        """Write the steps, then, last of all, the result."""
-        if columns is not None:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
-            table = pa.table({name: pa.array(columns[name], from_pandas=True) for name in COLUMNS})
-            write_atomically(self.path / STEPS, lambda stream: pq.write_table(table, stream, write_page_checksum=True))
+    def close(
+        self,
+        result: CellResult,
+        columns: Mapping[str, Any] | None = None,
+        layers: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the steps and the layers, then, last of all, the result."""
+        for file, names, content in ((STEPS, COLUMNS, columns), (LAYERS, LAYER_COLUMNS, layers)):
+            if content is not None:
+                _write_table(self.path / file, {name: content[name] for name in names})
         content = {k: v for k, v in asdict(result).items() if k not in ("name", "path")}
         write_json(self.path / RESULT, {**content, "sha256": _digest(content)})
 
@@ -144,14 +150,30 @@ class RunDir:
 
     def steps(self) -> dict[str, Any] | None:
         """The columns of the step file, as numpy arrays; None where it is missing or damaged."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return _read_table(self.path / STEPS, COLUMNS)
 
-        try:
-            table = pq.read_table(self.path / STEPS, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
-            return None
-        return {name: table[name].to_numpy() for name in COLUMNS} if {*COLUMNS} <= {*table.column_names} else None
+    def layers(self) -> dict[str, Any] | None:
+        """The columns of the layer file, likewise."""
+        return _read_table(self.path / LAYERS, LAYER_COLUMNS)
+
+
+def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
+    write_atomically(path, lambda stream: pq.write_table(table, stream, write_page_checksum=True))
+
+
+def _read_table(path: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException):
+        return None
+    return {name: table[name].to_numpy() for name in names} if {*names} <= {*table.column_names} else None
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from resexp.figures.curve_panels import Curve, Values
 from resexp.record.result import CellResult
 from resexp.record.store import RunDir
+from resexp.stats.profile import NETWORK, profiles
 
 # Shapes: R replicates, T steps, N points.
 
 POINTS = 120
-LAYERS = "layers.parquet"
-"""Of a run directory where diagnostics were on: a row per seed, step, quantity and layer; −1 is the whole network."""
+"""The most points of a curve."""
 
 
 def loss_curve(cell: CellResult) -> Curve | None:
@@ -54,23 +53,8 @@ def band(x: Values, values_RN: Values) -> Curve:
 
 
 def layer_curves(cell: CellResult) -> Mapping[str, Curve]:
-    """By quantity, its course over the layers at the last look; empty where nothing is stored."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(Path(cell.path) / LAYERS, columns=["seed", "step", "layer", "quantity", "value"])
-    except (OSError, pa.ArrowException):
-        return {}
-    columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
-    names = np.unique(columns["quantity"][columns["layer"] >= 0].astype(str))
-    return {str(name): _profile(columns, columns["quantity"] == name) for name in names}
-
-
-def _profile(columns: Mapping[str, Any], rows: Any) -> Curve:
-    last = rows & (columns["layer"] >= 0) & (columns["step"] == columns["step"][rows].max())
-    seeds, seed = np.unique(columns["seed"][last], return_inverse=True)
-    layers, layer = np.unique(columns["layer"][last], return_inverse=True)
-    values_RN = np.full((len(seeds), len(layers)), np.nan)
-    values_RN[seed, layer] = columns["value"][last]
-    return band(layers.astype(float), values_RN)
+    """By quantity, its course over the layers at the last look; empty where nothing was measured."""
+    columns = RunDir(Path(cell.path)).layers()
+    found = profiles(columns) if columns and len(columns["seed"]) else {}
+    known = {name: p for name, p in found.items() if NETWORK not in p.layers and np.isfinite(p.values[-1]).any()}
+    return {name: band(p.layers.astype(float), p.values[-1]) for name, p in known.items()}

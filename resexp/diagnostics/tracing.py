@@ -1,0 +1,142 @@
+"""One call of a network, with what passes between its blocks and inside them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from resexp.nn.block import Residual
+
+# Shapes: B batch, L blocks. All of it is of one replicate; under vmap the tensors have no other axes either.
+
+RELUS: set[Any] = {F.relu, F.relu_, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_}
+
+
+class Trace(NamedTuple):
+    """What a call went through.
+
+    Attributes:
+        output: what the network gives.
+        streams: h_0 … h_L, what the first block takes and what each of the L blocks gives, (B, …).
+        peaks: for each block and each ReLU in it the largest input of each unit over the batch, (units,).
+        parts: for each block the norms of what its branch adds and of what it adds to.
+
+    """
+
+    output: Any
+    streams: list[Tensor]
+    peaks: list[list[Tensor]]
+    parts: list[tuple[Tensor, Tensor]]
+
+
+def trace(
+    network: nn.Module,
+    blocks: Sequence[str],
+    values: Mapping[str, Tensor],
+    x: Tensor,
+    taps: Sequence[Tensor] = (),
+    *,
+    skip: int | None = None,
+    inside: bool = False,
+) -> Trace:
+    """Call a network with these parameters and buffers.
+
+    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` is the index of a
+    block that passes its input on. Without `inside` there are no peaks and no parts. It works under vmap, since nothing
+    outlives the call but what it returns.
+    """
+    call = _Call(taps, skip)
+    with ExitStack() as stack:
+        for name in blocks:
+            block = network.get_submodule(name)
+            stack.callback(block.register_forward_pre_hook(call.enter, with_kwargs=True).remove)
+            stack.callback(block.register_forward_hook(call.leave, with_kwargs=True).remove)
+            residual = getattr(block, "residual", None)
+            if inside and isinstance(residual, Residual) and "combine" not in vars(residual):
+                object.__setattr__(residual, "combine", call.combining(residual.combine))
+                stack.callback(object.__delattr__, residual, "combine")
+        if inside:
+            stack.enter_context(_Relus(call))
+        output = functional_call(network, dict(values), (x,))
+    return Trace(output, call.streams, call.peaks, call.parts if inside else [])
+
+
+class _Call:
+    """What has passed so far."""
+
+    def __init__(self, taps: Sequence[Tensor], skip: int | None) -> None:
+        self.taps, self.skip = taps, skip
+        self.streams: list[Tensor] = []
+        self.peaks: list[list[Tensor]] = []
+        self.parts: list[tuple[Tensor, Tensor]] = []
+        self.is_inside = False
+
+    def _tapped(self, h: Tensor) -> Tensor:
+        h = h + self.taps[len(self.streams)] if self.taps else h
+        self.streams.append(h)
+        return h
+
+    def enter(self, block: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Before a block."""
+        if not self.streams:
+            args, kwargs = _with_first(args, kwargs, self._tapped(_first(args, kwargs)))
+        self.peaks.append([])
+        self.is_inside = True
+        return args, kwargs
+
+    def leave(self, block: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+        """After a block."""
+        entered, number = _first(args, kwargs), len(self.peaks) - 1
+        h = output[0] if isinstance(output, tuple) else output
+        if len(self.parts) == number:
+            alike = entered.shape == h.shape
+            self.parts.append((norm(h - entered), norm(entered)) if alike else (norm(h) * torch.nan,) * 2)
+        self.is_inside = False
+        h = self._tapped(entered if number == self.skip else h)
+        return (h, *output[1:]) if isinstance(output, tuple) else h
+
+    def combining(self, combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+        """`combine` of a residual scheme, telling what it makes of the branch alone and of the stream alone."""
+
+        def told(x: Tensor, f: Tensor) -> Tensor:
+            with torch.no_grad():
+                self.parts.append((norm(combine(torch.zeros_like(x), f)), norm(combine(x, torch.zeros_like(f)))))
+            return combine(x, f)
+
+        return told
+
+
+class _Relus(TorchFunctionMode):
+    """Sees every ReLU, be it a module or a function."""
+
+    def __init__(self, call: _Call) -> None:
+        super().__init__()
+        self.call = call
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in RELUS and self.call.is_inside:
+            x = args[0].detach()
+            self.call.peaks[-1].append(x.amax((0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))))
+        return func(*args, **(kwargs or {}))
+
+
+def norm(x: Tensor) -> Tensor:
+    """The Euclidean norm of all of x, in float64: its square may be beyond float32."""
+    out: Tensor = torch.linalg.vector_norm(x, dtype=torch.float64)
+    return out
+
+
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    first: Tensor = args[0] if args else next(iter(kwargs.values()))
+    return first
+
+
+def _with_first(args: tuple[Any, ...], kwargs: dict[str, Any], value: Tensor) -> tuple[Any, dict[str, Any]]:
+    if args:
+        return (value, *args[1:]), kwargs
+    return args, {**kwargs, next(iter(kwargs)): value}

@@ -1,0 +1,93 @@
+"""Looking inside a training changes nothing of it, and sees the same however the replicates are run."""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from resexp.build import build, load_data
+from resexp.engine.events import Layers, State, Steps
+from resexp.engine.fit import fit
+
+ZOO = [
+    ("model=mlp", "normalizer=batchnorm", "body.dropout=0.3"),
+    ("model=conv", "normalizer=batchnorm"),
+    ("model=resnet", "width=8", "norm=res-post"),
+    ("model=transformer", "model.patch=2", "body.dropout=0.3"),
+    ("model=simplenet", "residual=off"),
+    ("model=mlp", "norm=none", "residual=fixup"),
+    ("model=transformer", "norm=none", "residual=rezero"),
+]
+
+
+def look(cell, *, poison=None, stop_at=None):
+    """What each seed's training told, its looks apart; with `stop_at` through a state, in a pack built anew."""
+    data = load_data(cell)
+    training = build(cell, cell.dials.seed_list, data)
+    if poison is not None:
+        training.pack.weights_RP[poison] = float("nan")
+    calls, events = itertools.count(1), []
+    for event in fit(training, due=lambda: next(calls) == stop_at):
+        events.append(event)
+        if isinstance(event, State):
+            training = build(cell, cell.dials.seed_list, data)
+            events += fit(training, State(event.step, copy.deepcopy(event.tensors)))
+            break
+    looks = [e for e in events if isinstance(e, Layers)]
+    losses = np.concatenate([e.loss_SR for e in events if isinstance(e, Steps)])
+    return losses, events[-1], training.pack, looks
+
+
+@pytest.mark.parametrize("options", ZOO, ids=" ".join)
+@pytest.mark.parametrize("level", ["light", "full"])
+def test_no_bit_of_the_training_changes(cell, options, level):
+    base = ("norm=pre", "depth=3", "width=8", "steps=4", "seeds=2", "batch_size=16", *options)
+    rng = torch.get_rng_state()
+    plain, end, pack, looks = look(cell(*base))
+    losses, other, seen, inside = look(cell(*base, f"diagnostics={level}"))
+    np.testing.assert_array_equal(plain, losses)
+    for name in ("loss_train_R", "accuracy_train_R", "loss_val_R", "accuracy_val_R"):
+        np.testing.assert_array_equal(getattr(end, name), getattr(other, name))
+    assert torch.equal(pack.weights_RP, seen.weights_RP)
+    assert all(torch.equal(b, seen.buffers[name]) for name, b in pack.buffers.items())
+    assert torch.equal(rng, torch.get_rng_state())
+    assert (looks, [e.step for e in inside]) == ([], [0, 1, 3, 4])
+    assert all(np.isfinite(v).any() for e in inside for k, v in e.values.items() if k != "branch_skip")
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # of attention under vmap, on a CPU
+@pytest.mark.parametrize("options", [ZOO[0], ZOO[3]], ids=" ".join)
+def test_at_once_and_in_turn_show_the_same(cell, options):
+    base = ("norm=pre", "depth=3", "width=8", "steps=3", "batch_size=16", "diagnostics=full", "precision=float64")
+    looks = [look(cell(*base, *options, f"pack={mode}"))[3] for mode in ("vmap", "plain")]
+    for one, other in zip(*looks, strict=True):
+        assert one.values.keys() == other.values.keys()
+        for name, values in one.values.items():
+            np.testing.assert_allclose(values, other.values[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+def test_a_replicate_that_is_not_finite_touches_no_other(cell):
+    small = cell("norm=pre", "steps=4", "diagnostics=full")
+    alone, poisoned = look(small)[3], look(small, poison=1)[3]
+    for one, other in zip(alone, poisoned, strict=True):
+        for name, values in one.values.items():
+            np.testing.assert_array_equal(values[[0, 2]], other.values[name][[0, 2]], err_msg=name)
+        assert np.isnan(other.values["stream_rms"][1]).all()
+        assert not np.isfinite(other.values["weight_grad"][1]).any()
+
+
+def test_a_pack_that_is_wholly_not_finite_ends_with_a_look(cell):
+    _, end, _, looks = look(cell("seeds=1", "steps=50", "diagnostics=full"), poison=0)
+    assert [e.step for e in looks] == [0, 1, end.step]
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4])
+def test_a_resumed_training_looks_where_the_undisturbed_does(cell, stop_at):
+    small = cell("norm=pre", "steps=5", "diagnostics=light")
+    whole, halves = look(small)[3], look(small, stop_at=stop_at)[3]
+    assert [e.step for e in halves] == [e.step for e in whole] == [0, 1, 3, 5]
+    for one, other in zip(whole, halves, strict=True):
+        for name, values in one.values.items():
+            np.testing.assert_array_equal(values, other.values[name])
