@@ -134,7 +134,7 @@ class Job:
     def _board(self) -> contextlib.AbstractContextManager[Board | None]:
         if self.role == "reference":
             return contextlib.nullcontext()
-        return Board(self.directory.path, self.cell, self.curves, keep_old=self.before is not None)
+        return Board(self.directory.path, self.cell, self.curves, self.layers, keep_old=self.before is not None)
 
     def _result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
         """The cell as it stands, with the seeds that were done before."""

@@ -3,14 +3,15 @@
 import time
 
 import numpy as np
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from resexp.console import tables
+from resexp.console.strip import Strip
 from resexp.console.terminal import LiveView
-from resexp.engine.events import End, Event, Steps, Validation
+from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.watch import Ended, Noted, Started, Waiting
 from resexp.wording import accuracy_text, loss_text, scaled
 
@@ -28,7 +29,12 @@ class CellView(LiveView):
         self.losses: list[float] = []
         self.accuracy = ""
         self.explained = False
-        self.live = Live(Group(self.progress, self.status), console=self.console, refresh_per_second=4, transient=True)
+        self.strip: Strip | None = None
+        self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
+
+    def __rich__(self) -> RenderableType:
+        """The view as it stands."""
+        return Group(self.progress, self.status, *([self.strip] if self.strip else []))
 
     def __call__(self, event: Started | Waiting | Noted | Ended | Event) -> None:
         """Show an event."""
@@ -44,6 +50,8 @@ class CellView(LiveView):
             case Validation() | End():
                 accuracy = event.accuracy_val_R if isinstance(event, End) else event.accuracy_R
                 self.accuracy = f"val accuracy {tables.spread(accuracy.tolist(), accuracy_text)}"
+            case Layers():
+                self._look(event)
             case Ended():
                 self._end(event)
 
@@ -74,6 +82,12 @@ class CellView(LiveView):
             batches = f"batches of {dials.batch_size} of {event.samples:,} samples"
             self._say(f"{seeds} in one pack ({event.mode}){again} · {batches} · {event.device}")
 
+    def _look(self, event: Layers) -> None:
+        """Show the layers; elsewhere than on a terminal, only as they are before training."""
+        self.strip = Strip(event)
+        if event.step == 0 and not self.console.is_terminal:
+            self.console.print(self.strip)
+
     def _say(self, text: str, style: str = "") -> None:
         self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
 
@@ -97,6 +111,9 @@ class CellView(LiveView):
         self.status.plain = ""
         if event.role == "reference":
             return
+        if self.strip and event.trained:
+            self.console.print(self.strip)
+            self.strip = None
         if result.status == "done":
             note = "" if event.trained else " (done before; fresh=true trains it again)"
             self.console.print(tables.replicates_table(result))

@@ -1,1 +1,1 @@
-"""Arrays → matplotlib figures, a file per figure. They know no results, and no torch."""
+"""Arrays → matplotlib figures, for TensorBoard and reports alike; they know no results, no torch, and no window."""

@@ -1,8 +1,11 @@
 """One TensorBoard run per cell: means over seeds, their band, the configuration and HParams."""
 
+import contextlib
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -10,10 +13,15 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from resexp.config import Cell
-from resexp.engine.events import End, Event, Steps, Validation
-from resexp.record.curves import Curves
+from resexp.engine.events import End, Event, Layers, Steps, Validation
+from resexp.record.curves import Curves, Table
+from resexp.record.layers import LayerTable
 from resexp.record.result import CellResult, mean
+from resexp.record.store import RunDir
+from resexp.stats.profile import SIGNALS, profiles, signals
+from resexp.stats.quantities import NETWORK_WIDE, look
 
+TABS = ("loss", "accuracy", "signal", "gradient")
 TAGS = {
     "loss": "loss/train",
     "loss_val": "loss/validation",
@@ -21,8 +29,18 @@ TAGS = {
     "accuracy_val": "accuracy/validation",
     "grad_norm": "gradient/norm",
 }
+RATIOS = {
+    "rms_gain": "signal/rms_gain",
+    "dead_fraction": "signal/dead_fraction",
+    "gradient_ratio": "gradient/first_over_last",
+}
+"""The tags of what `signals` tells of the layers."""
+
 HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
 FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
+
+REDRAW = 60.0
+"""Seconds from one drawing of the layers to the next; the last is drawn at the end."""
 
 
 class Board:
@@ -31,19 +49,19 @@ class Board:
     It takes the place of those from before: at once, or with `keep_old` when it closes; after an error these stay then.
     """
 
-    def __init__(self, path: Path, cell: Cell, curves: Curves, *, keep_old: bool) -> None:
-        self.path, self.cell, self.curves, self.keep_old = path, cell, curves, keep_old
+    def __init__(self, path: Path, cell: Cell, curves: Curves, layers: LayerTable, *, keep_old: bool) -> None:
+        self.path, self.cell, self.curves, self.layers, self.keep_old = path, cell, curves, layers, keep_old
         if not keep_old:
             for file in self._files():
                 file.unlink()
         self.old = self._files()
         self.writer = SummaryWriter(str(path))
         self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
-        margins = {tag: ["Margin", [tag, f"seeds/{tag}/min", f"seeds/{tag}/max"]] for tag in TAGS.values()}
-        tabs = dict.fromkeys(tag.split("/")[0].capitalize() for tag in TAGS.values())
-        layout = {tab: {tag: m for tag, m in margins.items() if tag.startswith(tab.lower())} for tab in tabs}
-        self.writer.add_custom_scalars(layout)
+        self.writer.add_custom_scalars(_layout([*TAGS.values(), *(_signal_tags(cell) if cell.measured else ())]))
+        self.drawn = time.monotonic()
         self._losses(0)
+        for event in layers.looks:
+            self._signals(event.step)
         for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
             self._bands(("loss_val", "accuracy_val"), int(step))
 
@@ -60,7 +78,9 @@ class Board:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.writer.close()
+            with contextlib.closing(self.writer):
+                if not isinstance(error, Exception):
+                    self._draw()
         finally:
             threading.excepthook = self.hook
             for file in self._files() - self.old if error and self.keep_old else self.old:
@@ -77,6 +97,10 @@ class Board:
                 self.writer.flush()
             case Validation() | End():
                 self._bands(("loss_val", "accuracy_val"), event.step)
+            case Layers():
+                self._signals(event.step)
+                if time.monotonic() - self.drawn > REDRAW:
+                    self._draw()
 
     def _losses(self, first: int) -> None:
         """Log the minibatches from step `first` to the last that is known."""
@@ -88,15 +112,58 @@ class Board:
     def _bands(self, names: tuple[str, ...], step: int) -> None:
         """Mean, min and max over the finite replicates, and how many these are."""
         for name in names:
-            values = self.curves.metrics[name][:, step]
-            finite = values[np.isfinite(values)]
-            if len(finite):
-                tag = TAGS[name]
-                self.writer.add_scalar(tag, finite.mean(dtype=np.float64), step)
-                self.writer.add_scalar(f"seeds/{tag}/min", finite.min(), step)
-                self.writer.add_scalar(f"seeds/{tag}/max", finite.max(), step)
+            self._band(TAGS[name], self.curves.metrics[name][:, step], step)
         if "loss" in names:
             self.writer.add_scalar("seeds/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
+
+    def _band(self, tag: str, values: Table, step: int) -> None:
+        finite = values[np.isfinite(values)]
+        if len(finite):
+            self.writer.add_scalar(tag, finite.mean(dtype=np.float64), step)
+            self.writer.add_scalar(f"seeds/{tag}/min", finite.min(), step)
+            self.writer.add_scalar(f"seeds/{tag}/max", finite.max(), step)
+
+    def _signals(self, step: int) -> None:
+        """What the layers tell in a few numbers, and what was measured of the network as a whole."""
+        known = profiles(self.layers.columns() or {})
+        for name, values in signals(known, step).items():
+            self._band(RATIOS[name], values, step)
+        for name, profile in known.items():
+            if profile.is_of_network and (profile.steps == step).any():
+                self._band(f"{look(name).tab}/{name}", profile.values[profile.steps == step].ravel(), step)
+
+    def _draw(self) -> None:
+        """Two pictures for each quantity that layers have."""
+        known = {n: p for n, p in profiles(self.layers.columns() or {}).items() if not p.is_of_network}
+        if known:
+            from resexp.figures.layers import heatmap, pixels
+            from resexp.figures.layers import profile as lines
+
+            self.drawn = time.monotonic()
+            for name, found in known.items():
+                shown = look(name)
+                for kind, draw in (("heatmap", heatmap), ("profile", lines)):
+                    axes = (found.steps.tolist(), found.layers.tolist())
+                    figure = draw(found.middle, *axes, title=shown.title, log=shown.log)
+                    tag = f"{shown.tab}/{name}/{kind}"
+                    self.writer.add_image(tag, pixels(figure), int(found.steps[-1]), dataformats="HWC")
+
+
+def _signal_tags(cell: Cell) -> list[str]:
+    """The tags of all scalars that the layers of a cell may bring."""
+    whole = [f"{look(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
+    return [*RATIOS.values(), *whole]
+
+
+def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
+    """A tab for each first word of the tags, a chart with its band for each tag."""
+    tabs = [tab for tab in TABS if any(tag.startswith(f"{tab}/") for tag in tags)]
+    return {
+        tab.capitalize(): {
+            tag: ["Margin", [tag, f"seeds/{tag}/min", f"seeds/{tag}/max"]] for tag in tags if tag.startswith(f"{tab}/")
+        }
+        for tab in tabs
+    }
 
 
 def summarise(path: Path, cell: Cell, result: CellResult) -> None:
@@ -108,9 +175,13 @@ def summarise(path: Path, cell: Cell, result: CellResult) -> None:
     final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
     dials = {name: getattr(cell.dials, name) for name in HPARAMS}
     lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
+    known = signals(profiles(RunDir(path).layers() or {}), 0) if cell.measured else {}
+    first = {f"init/{name}": mean(map(float, values)) for name, values in known.items()}
+    final |= {tag: value for tag, value in first.items() if value is not None}
+    columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SIGNALS)]
     with SummaryWriter(str(path)) as writer:
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
-        for summary in hparams({**cell.choices, **dials, **lr}, {f"final/{name}": None for name in FINAL}):
+        for summary in hparams({**cell.choices, **dials, **lr}, dict.fromkeys(columns)):
             writer._get_file_writer().add_summary(summary)
         for tag, value in final.items():
-            writer.add_scalar(tag, value, cell.dials.steps)
+            writer.add_scalar(tag, value, 0 if tag in first else cell.dials.steps)

@@ -29,6 +29,11 @@ class Profile:
     values: NDArray[np.float64]
 
     @property
+    def is_of_network(self) -> bool:
+        """Whether it is of the network as a whole, and has no layers."""
+        return int(self.layers[0]) == NETWORK
+
+    @property
     def middle(self) -> NDArray[np.float64]:
         """The median over the replicates that are finite, (T, N)."""
         finite = np.where(np.isfinite(self.values), self.values, np.nan)
@@ -40,6 +45,8 @@ class Profile:
 
 def profiles(columns: Mapping[str, Any]) -> dict[str, Profile]:
     """From the columns of a layer file to a profile of each quantity."""
+    if not columns:
+        return {}
     names, which = np.unique(columns["quantity"].astype(str), return_inverse=True)
     found = {}
     for number, name in enumerate(names):

@@ -1,0 +1,91 @@
+"""A quantity over the layers of a network: as a heatmap over layer and step, and as profiles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+# Shapes: T steps, N layers.
+
+Array = NDArray[np.float64]
+COLORS = "viridis"
+"""Even in lightness, and told apart whatever the colour vision."""
+
+DECADES = 30
+"""A logarithmic scale shows so many below its largest value, and no more."""
+
+SIZE = (6.4, 3.6)
+
+
+def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, title: str, log: bool = True) -> Figure:
+    """A column per step, a row per layer, the first at the bottom; what is not finite, or ≤ 0 where `log`, is grey."""
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="step", ylabel="layer")
+    shown = np.ma.masked_invalid(values_TN.T)
+    if log:
+        shown = np.ma.masked_less_equal(shown, 0.0)
+    edges = np.append(layers, layers[-1] + 1) - 0.5
+    colors = axes.pcolormesh(np.arange(len(steps) + 1) - 0.5, edges, shown, norm=_scale(shown, log), cmap=COLORS)
+    axes.set_facecolor("lightgrey")
+    axes.set_xticks(range(len(steps)), [f"{step:,}" for step in steps])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.colorbar(colors, ax=axes)
+    return figure
+
+
+def profile(
+    values_TN: Array,
+    steps: Sequence[int],
+    layers: Sequence[int],
+    *,
+    title: str,
+    log: bool = True,
+    theory_N: Array | None = None,
+) -> Figure:
+    """A line per step over the layers, from dark to bright as training goes on; the theory's at its start is dashed."""
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="layer")
+    tints = np.linspace(0.0, 0.9, len(steps))
+    for values_N, step, tint in zip(values_TN, steps, tints, strict=True):
+        shown = np.where(np.isfinite(values_N), values_N, np.nan)
+        axes.plot(layers, shown, color=colormaps[COLORS](tint), marker="o", markersize=2.5, label=f"step {step:,}")
+    if theory_N is not None:
+        axes.plot(layers, theory_N, color="black", linestyle="--", label="theory")
+    if log:
+        _log_axis(axes, values_TN)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(visible=True, alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize="small")
+    return figure
+
+
+def pixels(figure: Figure) -> NDArray[np.uint8]:
+    """A figure as a picture, (height, width, 3)."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _scale(shown: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]], log: bool) -> Normalize:
+    known = shown.compressed()
+    if not len(known):
+        return Normalize(0.0, 1.0)
+    low, high = float(known.min()), float(known.max())
+    if not log:
+        return Normalize(low, high if high > low else low + 1.0)
+    low = max(low, high * 10.0**-DECADES, float(np.finfo(np.float64).tiny))
+    return LogNorm(low, high if high > low else low * 10.0, clip=True)
+
+
+def _log_axis(axes: Axes, values: Array) -> None:
+    known = values[np.isfinite(values) & (values > 0)]
+    if len(known):
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=max(known.min() / 2, known.max() * 10.0**-DECADES), top=known.max() * 2)
