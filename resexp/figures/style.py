@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from resexp.figures.palette import DARK_CSS, GRID, INK, MUTED
+from resexp.figures.palette import DARK, DARK_CSS, GRID, INK, MUTED, PAPER
 
 WIDE, NARROW = 7.3, 3.75
 """Inches: of a page, and of a telephone."""
@@ -105,8 +105,10 @@ def svg(figure: Figure) -> str:
 
 
 def alone(text: str) -> str:
-    """An SVG file that knows dark mode."""
-    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{DARK_CSS}</style>", text, count=1)
+    """An SVG file that knows dark mode, on a ground of its own: it cannot know that of a page around it."""
+    light, dark = (f"svg{{background:{color}}}" for color in (PAPER, DARK[PAPER]))
+    ground = f"{light}@media screen and (prefers-color-scheme: dark){{{dark}}}"
+    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{ground}{DARK_CSS}</style>", text, count=1)
 
 
 def element(text: str, word: str) -> str:
