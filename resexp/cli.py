@@ -20,6 +20,7 @@ HELP = """resexp: see how residual connections and normalisation decide whether 
   resexp probe [OVERRIDES]       look into a network without training it: gains per layer, how deep it may go
   resexp runs [FILTER…] [PATH…]  list what is in outputs/, as in depth=48 norm=pre
   resexp compare A B [PATH…]     what the runs say of A against B, as in norm=pre norm=none
+  resexp report [PATH]           write what the last sweep found as an HTML page
   resexp tensorboard [DIR]       watch the curves in a browser
   resexp completion SHELL        print the tab completion for bash, zsh or fish
 
@@ -33,6 +34,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "probe": ("--config-dir", "--help", "--json", "--multirun"),
     "runs": ("--csv", "--help", "--json", "--reverse", "--sort"),
     "compare": ("--by", "--help", "--json"),
+    "report": ("--help", "--output"),
 }
 """What tab completion offers."""
 
@@ -112,6 +114,19 @@ def _compare(argv: list[str]) -> int:
     return run(_parser("compare", "Compare the cells that A means with those that B means, paired by seed."), argv)
 
 
+def _report(argv: list[str]) -> int:
+    parser = _parser("report", "Write what a sweep found as one HTML page, with its figures beside it.")
+    about = "an outputs directory, the record of a sweep, or a run [the last sweep in outputs/]"
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=about)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page [report.html in the outputs directory]")
+    args = parser.parse_args(argv)
+    from resexp.report.writing import write
+
+    page, figures = write(args.path, args.output)
+    print(f"report    {page} ({figures} figures beside it, in {page.with_suffix('')}/)")
+    return 0
+
+
 def _tensorboard(argv: list[str]) -> int:
     parser = _parser("tensorboard", "Serve the curves on this machine only, until Ctrl-C.")
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR")
@@ -162,6 +177,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "probe": _probe,
     "runs": _runs,
     "compare": _compare,
+    "report": _report,
     "tensorboard": _tensorboard,
     "completion": _completion,
 }

@@ -138,7 +138,7 @@ def test_the_configuration_can_be_shown():
     ("line", "expected"),
     [
         ("resexp tr", {"train"}),
-        ("resexp ", {"train", "runs", "compare", "tensorboard", "completion"}),
+        ("resexp ", {"train", "probe", "runs", "compare", "report", "tensorboard", "completion"}),
         ("resexp runs nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
         ("resexp compare norm=pre norm=no", {"norm=none"}),
         ("resexp compare norm=pre norm=none --j", {"--json"}),

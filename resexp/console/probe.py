@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.console.strip import marks
-from resexp.console.tables import loss_text
 from resexp.stats.diagnosis import Gain, Probed
+from resexp.wording import loss_text
 
 ROWS = {
     "stream_rms": "stream RMS",
