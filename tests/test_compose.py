@@ -158,7 +158,7 @@ def test_defaults(composer):
     assert (dials.depth, dials.width, dials.batch_size, dials.steps, dials.seeds) == (16, 64, 128, 300, 5)
     assert cell.choices == {
         "dataset": "digits", "model": "mlp", "body": "ffn", "norm": "none", "normalizer": "layernorm", "residual": "on",
-        "init": "he", "optimizer": "adamw", "schedule": "constant",
+        "init": "he", "optimizer": "adamw", "schedule": "constant", "diagnostics": "off",
     }  # fmt: skip
     assert cell.options["optimizer"]["lr"] == 1e-3
     assert cell.options["optimizer"]["weight_decay"] == 0
