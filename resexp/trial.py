@@ -9,7 +9,7 @@ import torch
 from resexp.build import build, load_data
 from resexp.config import Cell
 from resexp.engine.events import Steps
-from resexp.engine.fit import fit, subset
+from resexp.engine.fit import NOTHING, fit, subset
 
 WARM_UP, TIMED = 3, 8
 
@@ -20,7 +20,7 @@ def trial(cell: Cell, threads: int) -> tuple[float, int]:
     began = time.perf_counter()
     steps = min(cell.dials.steps, WARM_UP + TIMED)
     short = replace(cell, dials=replace(cell.dials, steps=steps, log_every=1, eval_every=cell.dials.steps))
-    training = build(short, cell.dials.seed_list, load_data(cell))
+    training = replace(build(short, cell.dials.seed_list, load_data(cell)), suite=NOTHING)
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     pack, data = training.pack, training.data
     setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early where nothing is finite

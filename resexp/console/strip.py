@@ -21,6 +21,9 @@ ASCII = "12345678"
 COLORS = ("#3b528b", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
 """Viridis but for its darkest quarter, which is not seen on black: told apart whatever the colour vision."""
 
+ZERO = -math.inf
+"""The logarithm of 0."""
+
 WIDEST, SPAN = 4, 1.0
 """Columns of a mark at most; decades that a scale covers at least, so that small differences stay small."""
 
@@ -46,7 +49,12 @@ class Strip:
             yield line
         if self.rows:
             count = len(next(iter(self.rows.values())))
-            yield Text(f"{'':10} layers 0 to {count - 1}, left to right, at step {self.step}", "dim", overflow="crop")
+            yield Text(
+                f"{'':10} layers 0 to {count - 1}, left to right, at step {self.step}",
+                "dim",
+                no_wrap=True,
+                overflow="crop",
+            )
 
 
 def marks(values: Sequence[float], room: int, *, ascii_only: bool = False) -> Text:
@@ -54,25 +62,35 @@ def marks(values: Sequence[float], room: int, *, ascii_only: bool = False) -> Te
 
     That one is their geometric mean. What is 0 is a space; what is not finite is a red ×.
     """
-    logs = [math.log10(v) if v > 0 and math.isfinite(v) else math.nan for v in values]
+    logs = [_log(v) for v in values]
     if len(logs) > room:
-        bounds = [i * len(logs) // room for i in range(room + 1)]
-        logs = [_mean(logs[a:b]) for a, b in pairwise(bounds)]
-        values = [0.0 if not any(values[a:b]) else math.nan for a, b in pairwise(bounds)]
-    known = [log for log in logs if not math.isnan(log)]
+        logs = [_together(logs[a:b]) for a, b in pairwise(i * len(logs) // room for i in range(room + 1))]
+    known = [log for log in logs if math.isfinite(log)]
     low = min(known, default=0.0)
     span = max(max(known, default=0.0) - low, SPAN)
     width = max(1, min(WIDEST, room // max(1, len(logs))))
     text = Text()
-    for log, value in zip(logs, values, strict=True):
-        if value == 0:
-            text.append(" " * width)
-        elif math.isnan(log):
+    for log in logs:
+        if math.isnan(log):
             text.append(("x" if ascii_only else "×") * width, "red")
+        elif log == ZERO:
+            text.append(" " * width)
         else:
             height = min(7, int((log - low) / span * 8))
             text.append((ASCII if ascii_only else BARS)[height] * width, COLORS[height])
     return text
+
+
+def _log(value: float) -> float:
+    """NaN where it is not finite, or below 0."""
+    if value == 0:
+        return ZERO
+    return math.log10(value) if value > 0 and math.isfinite(value) else math.nan
+
+
+def _together(logs: Sequence[float]) -> float:
+    known = [log for log in logs if log != ZERO]
+    return math.fsum(known) / len(known) if known else ZERO
 
 
 def _range(values: Sequence[float]) -> str:
@@ -83,7 +101,3 @@ def _range(values: Sequence[float]) -> str:
 def _median(column_R: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> float:
     finite = column_R[np.isfinite(column_R)]
     return float(np.median(finite)) if len(finite) else math.nan
-
-
-def _mean(logs: Sequence[float]) -> float:
-    return math.fsum(logs) / len(logs)

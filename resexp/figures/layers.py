@@ -21,6 +21,9 @@ COLORS = "viridis"
 DECADES = 30
 """A logarithmic scale shows so many below its largest value, and no more."""
 
+LEAST = 1e-300
+"""Below that there is no telling apart on a logarithmic scale."""
+
 SIZE = (6.4, 3.6)
 
 
@@ -30,7 +33,7 @@ def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, ti
     axes = figure.add_subplot(title=title, xlabel="step", ylabel="layer")
     shown = np.ma.masked_invalid(values_TN.T)
     if log:
-        shown = np.ma.masked_less_equal(shown, 0.0)
+        shown = np.ma.masked_less(shown, LEAST)
     edges = np.append(layers, layers[-1] + 1) - 0.5
     colors = axes.pcolormesh(np.arange(len(steps) + 1) - 0.5, edges, shown, norm=_scale(shown, log), cmap=COLORS)
     axes.set_facecolor("lightgrey")
@@ -80,12 +83,12 @@ def _scale(shown: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]], log:
     low, high = float(known.min()), float(known.max())
     if not log:
         return Normalize(low, high if high > low else low + 1.0)
-    low = max(low, high * 10.0**-DECADES, float(np.finfo(np.float64).tiny))
+    low = max(low, high * 10.0**-DECADES, LEAST)
     return LogNorm(low, high if high > low else low * 10.0, clip=True)
 
 
 def _log_axis(axes: Axes, values: Array) -> None:
-    known = values[np.isfinite(values) & (values > 0)]
+    known = values[np.isfinite(values) & (values >= LEAST)]
     if len(known):
         axes.set_yscale("log")
         axes.set_ylim(bottom=max(known.min() / 2, known.max() * 10.0**-DECADES), top=known.max() * 2)

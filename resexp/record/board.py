@@ -57,11 +57,13 @@ class Board:
         self.old = self._files()
         self.writer = SummaryWriter(str(path))
         self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
-        self.writer.add_custom_scalars(_layout([*TAGS.values(), *(_signal_tags(cell) if cell.measured else ())]))
+        self.writer.add_custom_scalars(
+            _layout([*TAGS.values(), *(_signal_tags(cell) if cell.measured or layers.earlier else ())])
+        )
         self.drawn = time.monotonic()
         self._losses(0)
-        for event in layers.looks:
-            self._signals(event.step)
+        for look_step in layers.steps(cell.measured):
+            self._signals(look_step)
         for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
             self._bands(("loss_val", "accuracy_val"), int(step))
 
@@ -134,7 +136,8 @@ class Board:
 
     def _draw(self) -> None:
         """Two pictures for each quantity that layers have."""
-        known = {n: p for n, p in profiles(self.layers.columns() or {}).items() if not p.is_of_network}
+        seen = profiles(self.layers.columns() or {})
+        known = {n: p for n, p in seen.items() if not p.is_of_network and np.isfinite(p.values).any()}
         if known:
             from resexp.figures.layers import heatmap, pixels
             from resexp.figures.layers import profile as lines
@@ -175,7 +178,7 @@ def summarise(path: Path, cell: Cell, result: CellResult) -> None:
     final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
     dials = {name: getattr(cell.dials, name) for name in HPARAMS}
     lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
-    known = signals(profiles(RunDir(path).layers() or {}), 0) if cell.measured else {}
+    known = signals(profiles(RunDir(path).layers() or {}), 0)
     first = {f"init/{name}": mean(map(float, values)) for name, values in known.items()}
     final |= {tag: value for tag, value in first.items() if value is not None}
     columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SIGNALS)]

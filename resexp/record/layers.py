@@ -23,6 +23,11 @@ class LayerTable:
         """Take over what an event tells."""
         self.looks.append(look)
 
+    def steps(self, more: object) -> list[int]:
+        """The steps of which all is known; of `more` to come those that came before will come again."""
+        told = {look.step for look in self.looks}
+        return sorted(told if more or not self.earlier else told | {*map(int, np.unique(self.earlier["step"]))})
+
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All looks as arrays, by names that begin with "layers/"."""
         return {

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from statistics import median
 
+import numpy as np
 import torch
 from table import machine
 
@@ -31,6 +32,19 @@ def seconds(cell: Cell) -> float:
     began = time.process_time()
     for _ in fit(training):
         pass
+    return time.process_time() - began
+
+
+def drawing() -> float:
+    """Seconds that the pictures of a light training of 48 layers take, the first import of matplotlib included."""
+    began = time.process_time()
+    from resexp.figures.layers import heatmap, pixels, profile
+
+    steps, layers = [0, 1, 3, 10, 30, 100, 300], [*range(49)]
+    values = np.random.default_rng(0).uniform(0.1, 1.0, (len(steps), len(layers)))
+    for _ in range(6):  # quantities
+        for draw in (heatmap, profile):
+            pixels(draw(values, steps, layers, title="a quantity"))
     return time.process_time() - began
 
 
@@ -59,4 +73,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for row in rows(parser.parse_args().rounds):
         print(row, flush=True)
-    print(f"\n{machine()}")
+    print(f"\nDrawing the layers at the end of a training takes {drawing():.1f} s more.\n\n{machine()}")

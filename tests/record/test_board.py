@@ -8,16 +8,18 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from resexp.record.frames import load
 from resexp.record.store import RunDir
 from resexp.run import train
+from tests.browser import CHROMIUM, Browser
 
 pytestmark = pytest.mark.usefixtures("references")
 
@@ -75,11 +77,61 @@ def test_added_seeds_leave_no_doubled_points(cell):
     assert events.Scalars("seeds/finite")[0].value == 3
 
 
+LIGHT = ("stream_rms", "stream_grad", "weight_grad", "update_ratio", "dead_fraction", "branch_skip")
+
+
+def test_the_layers_are_two_pictures_a_quantity_and_a_few_scalars(cell):
+    small = cell("norm=pre", "diagnostics=light")
+    train(small)
+    events = _read(small.path)
+    pictures = events.Tags()["images"]
+    assert sorted(p.split("/")[1:] for p in pictures) == sorted([q, k] for q in LIGHT for k in ("heatmap", "profile"))
+    assert {p.split("/")[0] for p in pictures} == {"signal", "gradient"}
+    picture = events.Images("signal/stream_rms/heatmap")[-1]
+    assert (picture.step, picture.width, picture.height) == (6, 640, 360)
+    rms = load(small.path).layers.query("quantity == 'stream_rms'").pivot_table("value", ["step", "seed"], "layer")
+    gain = ((rms[2] / rms[0]) ** 0.5).groupby("step").mean()
+    shown = events.Scalars("signal/rms_gain")
+    assert [e.step for e in shown] == [0, 1, 3, 6]
+    np.testing.assert_allclose([e.value for e in shown], gain, rtol=1e-6)
+    layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
+    assert [c.title for c in layout.category] == ["Loss", "Accuracy", "Signal", "Gradient"]
+    assert [c.title for c in layout.category[3].chart] == ["gradient/norm", "gradient/first_over_last"]
+    assert events.Scalars("init/rms_gain")[0].value == pytest.approx(gain[0])
+
+
+def test_every_run_has_the_same_columns(cell):
+    columns = []
+    for level in ("off", "light"):
+        small = cell("norm=pre", "seeds=1", f"diagnostics={level}", f"outputs={level}")
+        train(small)
+        data = _read(small.path).SummaryMetadata("_hparams_/experiment").plugin_data.content
+        experiment = plugin_data_pb2.HParamsPluginData.FromString(data).experiment
+        columns.append(([h.name for h in experiment.hparam_infos], [m.name.tag for m in experiment.metric_infos]))
+    assert columns[0] == columns[1]
+    assert {"final/trained", "init/rms_gain", "init/gradient_ratio", "init/dead_fraction"} <= {*columns[0][1]}
+
+
+def test_a_seed_that_is_added_without_looks_leaves_those_of_the_others(cell):
+    train(cell("norm=pre", "seeds=2", "diagnostics=light"))
+    train(cell("norm=pre", "seeds=3"))
+    events = _read(cell("norm=pre").path)
+    assert [e.step for e in events.Scalars("signal/rms_gain")] == [0, 1, 3, 6]
+    assert "signal/stream_rms/heatmap" in events.Tags()["images"]
+
+
+def test_a_plain_networks_branch_has_no_picture(cell):
+    """It is infinitely many times its skip."""
+    small = cell("residual=off", "diagnostics=light", "seeds=1")
+    train(small)
+    assert not [tag for tag in _read(small.path).Tags()["images"] if "branch_skip" in tag]
+
+
 @pytest.fixture
 def dashboard(cell, tmp_path):
     """A dashboard over two runs, and its address."""
     for norm in ("pre", "none"):
-        train(cell(f"norm={norm}"))
+        train(cell(f"norm={norm}", "diagnostics=light"))
     command = [sys.executable, "-m", "resexp", "tensorboard", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as server:
         line = server.stdout.readline()
@@ -116,28 +168,36 @@ def test_the_dashboard_serves_the_tags(dashboard, cell):
     points = _get(dashboard, "data/plugin/scalars/scalars", run=min(names), tag="loss/train")
     assert [p[1] for p in points] == [0, 2, 4, 5]
     layout = _get(dashboard, "data/plugin/custom_scalars/layout")
-    assert [c["title"] for c in layout["category"]] == ["Loss", "Accuracy", "Gradient"]
+    assert [c["title"] for c in layout["category"]] == ["Loss", "Accuracy", "Signal", "Gradient"]
+
+
+SEEN = {
+    "timeseries": ["pre+residual/depth0002"],
+    "images": ["signal/stream_rms/heatmap", "gradient/stream_grad/profile"],
+    "custom_scalars": ["Loss", "Accuracy", "Signal", "Gradient", "signal/rms_gain", "gradient/first_over_last"],
+    "hparams": ["depth", "norm", "final/trained", "init/rms_gain", "init/gradient_ratio"],
+}
+"""What each page of the dashboard has to show."""
 
 
 @pytest.mark.slow
-def test_the_dashboard_in_a_browser(dashboard, cell, tmp_path):
-    """Headless Chromium renders the run names; the picture is kept beside the test's files."""
-    browser = Path("/usr/bin/chromium")
-    if not browser.exists():
+def test_the_dashboard_in_a_browser(dashboard, tmp_path):
+    """Chromium renders each page; the pictures are kept beside the test's files."""
+    if not CHROMIUM.exists():
         pytest.skip("chromium is not installed")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--window-size=1400,1000",
-    ]
-    page = [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000", f"{dashboard}#timeseries"]
-    _wait_for(lambda: _get(dashboard, "data/runs"), lambda runs: len(runs) == 2)
-    picture = tmp_path / "dashboard.png"
-    subprocess.run([browser, *flags, f"--screenshot={picture}", *page], check=True, capture_output=True, timeout=120)
-    assert picture.stat().st_size > 20_000
-    page_text = subprocess.run(
-        [browser, *flags, "--dump-dom", *page], check=True, capture_output=True, timeout=120, text=True
+    _wait_for(
+        lambda: _get(dashboard, "data/plugin/scalars/tags"),
+        lambda tags: sum("final/trained" in names for names in tags.values()) == 2,
     )
-    assert "pre+residual/depth0002" in page_text.stdout
+    with Browser(tmp_path / "profile") as browser:
+        for page, words in SEEN.items():
+            picture = tmp_path / f"{page}.png"
+            assert browser.shows(f"{dashboard}#{page}", words, picture) == [], page
+            assert picture.stat().st_size > 20_000
+    assert _viridis(tmp_path / "images.png") > 10_000
+
+
+def _viridis(picture):
+    """How many points of a picture have the two ends of the scale of the heatmaps."""
+    points = np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3).astype(int)
+    return min(int((np.abs(points - end).max(1) < 12).sum()) for end in ((68, 1, 84), (253, 231, 37)))

@@ -1,0 +1,103 @@
+"""Blocks are found in networks of all sorts, as they come."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from resexp.diagnostics.blocks import find_blocks
+from resexp.diagnostics.probe import probe_of
+from resexp.diagnostics.suite import Suite
+from resexp.kinds import InputError
+
+LIGHT = ("stream_rms", "stream_grad", "weight_grad", "query_grad", "update_ratio", "dead_fraction", "branch_skip")
+
+
+def encoder():
+    layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+    return nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+
+
+def vision_transformer():
+    sizes = {"image_size": 32, "patch_size": 8, "num_layers": 3, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
+    network = torchvision.models.VisionTransformer(**sizes)
+    nn.init.normal_(network.heads.head.weight)  # which is 0 as it comes, so that no gradient gets beyond it
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "first", "last"),
+    [
+        (torchvision.models.resnet50, 16, "layer1.0", "layer4.2"),
+        (torchvision.models.vit_b_16, 12, "encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_11"),
+        (vision_transformer, 3, "encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_2"),
+        (encoder, 3, "layers.0", "layers.2"),
+        (
+            lambda: nn.Sequential(nn.Linear(4, 8), *(nn.Sequential(nn.Linear(8, 8), nn.ReLU()) for _ in range(3))),
+            3,
+            "1",
+            "3",
+        ),
+        (lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()), 2, "0", "2"),
+    ],
+)
+def test_by_structure(make, count, first, last):
+    with torch.device("meta"):
+        found = find_blocks(make())
+    assert (len(found), found[0], found[-1]) == (count, first, last)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("model=mlp",),
+        ("model=conv",),
+        ("model=resnet",),
+        ("model=transformer", "model.patch=4"),
+        ("model=simplenet",),
+        ("residual=projection",),
+        ("body=linear_norm_act",),
+    ],
+    ids=" ".join,
+)
+def test_in_every_model_of_the_zoo(build_network, options, depth):
+    found = find_blocks(build_network("norm=pre", *options, f"depth={depth}", "width=8"))
+    each, step = 2 if "model=transformer" in options else 1, 2 if "model=resnet" in options else 1
+    assert found == [f"blocks.{i * step}" for i in range(depth * each)]
+
+
+def test_by_pattern():
+    with torch.device("meta"):
+        resnet = torchvision.models.resnet50()
+    assert find_blocks(resnet, "layer4.*") == ["layer4.0", "layer4.1", "layer4.2"]
+    assert len(find_blocks(resnet, "layer*.*.conv2")) == 16
+    with pytest.raises(InputError, match=r"blocks=layers\.\*: the network has no module"):
+        find_blocks(resnet, "layers.*")
+    with pytest.raises(InputError, match="no repeated blocks"):
+        find_blocks(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "layers"),
+    [
+        (torchvision.models.resnet50, (2, 3, 32, 32), 16),
+        (vision_transformer, (2, 3, 32, 32), 3),
+        (encoder, (2, 5, 16), 3),
+    ],
+)
+def test_networks_as_they_come_can_be_looked_into(make, shape, layers):
+    torch.manual_seed(0)
+    module = make()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    y = torch.randint(8, shape[:2] if len(shape) == 3 else shape[:1])
+    found = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), dear=False)
+    assert found["stream_rms"].shape == found["stream_grad"].shape == (1, layers + 1)
+    assert found["weight_grad"].shape == found["branch_skip"].shape == (1, layers)
+    assert ("dead_fraction" in found) == (make is not vision_transformer)  # which has GELUs
+    assert ("query_grad" in found) == (make is not torchvision.models.resnet50)
+    for name in ("stream_rms", "stream_grad", "weight_grad"):
+        assert (found[name] > 0).all()
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert not module._forward_hooks
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())

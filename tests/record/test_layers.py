@@ -1,0 +1,105 @@
+"""What was measured inside is recorded, read back, and neither missing nor doubled, however a training came about."""
+
+import numpy as np
+import pytest
+
+from resexp.engine.events import Layers
+from resexp.kinds import InputError
+from resexp.record.frames import load
+from resexp.record.store import RunDir
+from resexp.run import train
+from resexp.watch import Noted, Started
+from tests.record.test_resume import EACH_STEP, _stopped
+
+pytestmark = pytest.mark.usefixtures("references")
+
+
+def watched(cell):
+    """The result, the looks, the seeds that were trained, and the notes."""
+    events = []
+    result = train(cell, events.append)
+    started = [e.seeds for e in events if isinstance(e, Started) and e.role == "cell"]
+    looks = [e for e in events if isinstance(e, Layers)]
+    return result, looks, started, [e.text for e in events if isinstance(e, Noted)]
+
+
+def test_the_file_holds_what_the_events_told(cell):
+    small = cell("norm=pre", "diagnostics=full")
+    _, looks, _, _ = watched(small)
+    frame = load(small.path).layers
+    assert [e.step for e in looks] == [0, 1, 3, 6]
+    assert not frame.duplicated(["seed", "step", "layer", "quantity"]).any()
+    assert len(frame) == sum(values.size for e in looks for values in e.values.values())
+    for look in looks:
+        for name, values in look.values.items():
+            rows = frame[(frame.step == look.step) & (frame.quantity == name)].sort_values(["seed", "layer"])
+            np.testing.assert_array_equal(rows.value, values.ravel())
+            first = {1: -1, look.blocks: 1, look.blocks + 1: 0}[values.size // 3]
+            assert rows.layer.min() == (first if name != "sharpness" else -1)
+
+
+def test_without_diagnostics_there_is_no_file(cell):
+    small = cell("norm=pre")
+    train(small)
+    assert RunDir(small.path).layers() is None
+    assert load(small.path).layers.columns.tolist() == ["id", "seed", "step", "layer", "quantity", "value"]
+
+
+def test_the_level_is_no_part_of_a_cells_identity(cell):
+    cells = [cell("norm=pre", f"diagnostics={level}") for level in ("off", "light", "full")]
+    assert len({c.id for c in cells}) == len({c.path for c in cells}) == 1
+
+
+def test_what_was_not_recorded_is_trained_again_and_said(cell):
+    plain, looks, started, notes = watched(cell("norm=pre", "seeds=2"))
+    assert (looks, started, notes) == ([], [(0, 1)], [])
+    light, looks, started, notes = watched(cell("norm=pre", "seeds=3", "diagnostics=light"))
+    assert started == [(0, 1, 2)]
+    assert notes == ["seeds 0, 1 are trained again: diagnostics=light was not recorded"]
+    for one, other in zip(plain.replicates, light.replicates, strict=False):
+        assert (one.loss_train, one.loss_val) == (other.loss_train, other.loss_val)
+    for again in ("off", "light"):
+        assert watched(cell("norm=pre", "seeds=3", f"diagnostics={again}"))[2] == []
+    assert watched(cell("norm=pre", "seeds=4"))[2] == [(3,)]
+    assert watched(cell("norm=pre", "seeds=4", "diagnostics=light"))[2] == [(3,)]
+    frame = load(cell("norm=pre").path).layers
+    assert not frame.duplicated(["seed", "step", "layer", "quantity"]).any()
+    assert (frame.groupby("seed").size() == len(frame) / 4).all()
+
+
+@pytest.mark.parametrize(("kill", "steps"), [(True, (4,)), (False, (2, 6))])
+def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, steps):
+    whole, small = cell(*EACH_STEP, "diagnostics=light", "outputs=whole"), cell(*EACH_STEP, "diagnostics=light")
+    train(whole)
+    for step in steps:
+        _stopped(small, step, kill=kill)
+        assert watched(small)[2] == [(0, 1, 2)]
+        one, other = RunDir(whole.path).layers(), RunDir(small.path).layers()
+        for name, column in one.items():
+            np.testing.assert_array_equal(column, other[name], err_msg=name)
+        (small.path / "result.json").unlink()
+
+
+def test_a_checkpoint_without_looks_does_not_count_where_they_are_wanted(cell):
+    small = cell(*EACH_STEP, "diagnostics=light")
+    _stopped(cell(*EACH_STEP), 4)
+    events = []
+    train(small, events.append)
+    assert [e.step for e in events if isinstance(e, Started)] == [0]
+    assert {*RunDir(small.path).layers()["step"]} == {0, 1, 3, 6}
+
+
+def test_a_users_own_quantity(cell, tmp_path, monkeypatch):
+    (tmp_path / "my_layers.py").write_text(
+        "def largest(probe):\n    import torch\n"
+        "    return torch.stack([h.abs().flatten(1).amax(1) for h in probe.trace.streams], 1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    small = cell("norm=pre", "diagnostics=light", "diagnostics.quantities=[stream_rms,my_layers.largest]")
+    train(small)
+    frame = load(small.path).layers
+    assert {*frame.quantity} == {"stream_rms", "largest"}
+    values = frame.pivot_table("value", ["seed", "step", "layer"], "quantity")
+    assert (values.largest > values.stream_rms).all()
+    with pytest.raises(InputError, match="diagnostics: no quantity stream_rmss; did you mean stream_rms"):
+        train(cell("diagnostics=light", "diagnostics.quantities=[stream_rmss]"))
