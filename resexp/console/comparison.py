@@ -11,7 +11,7 @@ from rich.text import Text
 
 from resexp.console.tables import COLORS, Matrix, loss_text
 from resexp.stats.compare import Comparison, EffectRow, Row
-from resexp.stats.paired import LEVEL, Interval, seeds_needed
+from resexp.stats.paired import LEVEL, Interval, Paired, seeds_needed
 from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
 
@@ -25,13 +25,13 @@ class ComparisonView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found = self.comparison
         yield Text.assemble(("A ", "bold"), found.a, ("   B ", "bold"), found.b, "   paired by seed")
-        yield from _needs(len(found.rows), [row.paired.n for row in found.rows], "comparison")
+        yield from self._needs([row.paired for row in found.rows], "comparison")
         yield from self._notes()
         yield _rows_table(found.rows)
         yield _rows_words(found.rows)
         if found.effects:
             yield Text("\nThe factorial of residual × norm", "bold")
-            yield from _needs(len(found.effects), [e.effect.paired.n for e in found.effects], "effect")
+            yield from self._needs([e.effect.paired for e in found.effects], "effect")
             yield _effects_table(found.effects)
             yield _effects_words(found.effects)
         if found.tuning:
@@ -54,17 +54,18 @@ class ComparisonView:
         if any(arm.at_edge for row in found.rows for match in row.matches for arm in (match.a, match.b)):
             yield Text("a best learning rate is the lowest or highest there was: a better one may lie beyond", "yellow")
 
-
-def _needs(family: int, seeds: Sequence[int], what: str) -> Iterator[Text]:
-    """The seeds that the tests need, and a warning where they are missing."""
-    needed, fewest, most = seeds_needed(family), min(seeds), max(seeds)
-    have = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    whole = f"{family} {what}{'s, p after Holm' if family > 1 else ''}"
-    yield Text(f"{whole}: p ≤ {LEVEL:g} takes {needed} paired seeds; there are {have}")
-    if most < needed:
-        yield Text(f"so no p below can reach {LEVEL:g}, whatever the difference: train {needed - most} more", "yellow")
-    elif fewest < needed:
-        yield Text(f"where there are fewer than {needed}, no p can reach {LEVEL:g}", "yellow")
+    def _needs(self, family: Sequence[Paired], what: str) -> Iterator[Text]:
+        """The seeds that the tests need, and a warning where they are missing."""
+        seeds, m = [paired.n for paired in family], len(family)
+        needed, fewest, most = seeds_needed(m), min(seeds), max(seeds)
+        have = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        whole = f"{m} {what}{'s, p after Holm' if m > 1 else ''}"
+        yield Text(f"{whole}: p ≤ {LEVEL:g} takes {needed} paired seeds; there are {have}")
+        if most < needed:
+            more = self.comparison.seeds_missing(needed, most)
+            yield Text(f"so no p below can reach {LEVEL:g}, whatever the difference: train {more} more", "yellow")
+        elif fewest < needed:
+            yield Text(f"where there are fewer than {needed}, no p can reach {LEVEL:g}", "yellow")
 
 
 def _table(keys: Sequence[str], *names: str) -> Table:

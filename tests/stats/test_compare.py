@@ -114,6 +114,28 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     assert not one_rate.rows[0].matches[0].a.at_edge
 
 
+def test_rates_that_tell_the_sides_apart_are_no_choice():
+    cells = [_cell("pre", loss=[x] * 8, lr=lr) for lr, x in ((1e-3, 0.2), (3e-3, 0.1), (1e-2, 0.4))]
+    found = comparison("optimizer.lr=1e-3", "optimizer.lr=1e-2", cells)
+    assert (found.tuning, found.rows[0].seeds, found.rows[0].ratio) == ((), (*range(8),), pytest.approx(0.5))
+    low = comparison("optimizer.lr<=3e-3", "optimizer.lr=1e-2", cells)  # each side at its best
+    assert (low.tuning, low.rows[0].matches[0].a.value, low.rows[0].ratio) == ((0, 1, 2), 3e-3, pytest.approx(0.25))
+
+
+@pytest.mark.parametrize("recorded", [None, [0, 1]])
+@pytest.mark.parametrize("seeds", [4, 5, 8])
+def test_the_seeds_said_to_be_missing_are_those_that_suffice(recorded, seeds):
+    def found(n):
+        cells = [_cell(norm, lr=lr, seeds=range(n), tuning_seeds=recorded)
+                 for norm in ("pre", "none") for lr in (1e-3, 1e-2)]  # fmt: skip
+        return comparison("norm=pre", "norm=none", cells)
+
+    first = found(seeds)
+    more = first.seeds_missing(first.seeds_needed, len(first.rows[0].seeds))
+    assert len(found(seeds + more).rows[0].seeds) == first.seeds_needed
+    assert len(found(seeds + more - 1).rows[0].seeds) < first.seeds_needed
+
+
 def test_what_diverged_counts_and_seeds_pair():
     cells = [_cell("pre", loss=[0.1, 0.1, None], seeds=(0, 1, 2)), _cell("none", loss=[0.1, 0.2, 9.9], seeds=(1, 2, 9))]
     (row,) = comparison("norm=pre", "norm=none", cells).rows
