@@ -29,7 +29,7 @@ First steps
 """
 FLAGS: dict[str, tuple[str, ...]] = {
     "train": ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun"),
-    "runs": ("--csv", "--help", "--json", "--reverse", "--sort"),
+    "runs": ("--best", "--csv", "--help", "--json", "--reverse", "--sort"),
     "compare": ("--by", "--help", "--json"),
 }
 """What tab completion offers."""
