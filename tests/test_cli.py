@@ -238,7 +238,7 @@ def test_runs_filters_sorts_and_writes_csv(capfd):
     ]
     for metric, first in (("loss_train", "pre"), ("accuracy_val", "none"), ("trained", "none")):
         assert main(["runs", "depth=2", "--best", metric, "--csv"]) == 0
-        assert [row["norm"] for row in csv.DictReader(capfd.readouterr().out.splitlines())][0] == first
+        assert next(csv.DictReader(capfd.readouterr().out.splitlines()))["norm"] == first
     assert main(["runs", "norm=pre", "outputs", "--json", "depth=1"]) == 0
     assert [c["choices"]["norm"] for c in json.loads(capfd.readouterr().out)] == ["pre"]
     assert main(["runs", "norm=pre"]) == 0

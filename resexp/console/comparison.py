@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.console.tables import COLORS, Matrix, loss_text
+from resexp.record.result import CellResult
 from resexp.stats.compare import Comparison, EffectRow, Row
 from resexp.stats.paired import LEVEL, Interval, Paired, seeds_needed
 from resexp.stats.tuning import KEY, Choice
@@ -95,7 +96,20 @@ def _rows_words(rows: Sequence[Row]) -> Text:
         " across (inconclusive)."
     )
     lines.append("A ÷ B: of geometric means over seeds; what diverged counts as 2 ℓ0, what is below 0.001 as 0.001.")
+    if any(_splits_on_divergence(row) for row in rows):
+        lines.append("Where only some seeds diverged, trust p: the interval then misses the mean too often.")
     return Text(" ".join(lines), "dim")
+
+
+def _splits_on_divergence(row: Row) -> bool:
+    """Whether in some pairs, not all, one side diverged alone: few such seeds tell little of how often that happens."""
+    arms = [(m.a.test, m.b.test) for m in row.matches]
+    alone = {(seed, a.id) for a, b in arms for seed in row.seeds if (seed in _diverged(a)) != (seed in _diverged(b))}
+    return 0 < len(alone) < len(row.seeds) * len(arms)
+
+
+def _diverged(cell: CellResult) -> set[int]:
+    return {r.seed for r in cell.replicates if cell.verdict(r) == "diverged"}
 
 
 def _one(row: Row) -> Iterator[str]:

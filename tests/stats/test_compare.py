@@ -175,5 +175,11 @@ def test_the_view_fits_says_the_seeds_first_and_warns():
         assert wanted in text
 
 
+@pytest.mark.parametrize(("ends", "warned"), [([0.1, 0.1, None], True), ([None] * 3, False), ([0.1] * 3, False)])
+def test_where_some_seeds_diverged_the_interval_is_not_to_be_trusted(ends, warned):
+    cells = [_cell("pre", loss=ends, seeds=range(3)), _cell("none", loss=[0.2] * 3, seeds=range(3))]
+    assert ("trust p" in _text(ComparisonView(comparison("norm=pre", "norm=none", cells)))) == warned
+
+
 def test_copies_of_a_cell_count_once():
     assert len(comparison("norm=pre", "norm=none", [*MATRIX, *MATRIX]).rows) == 4
