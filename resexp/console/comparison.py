@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.console.tables import COLORS, Matrix, loss_text
-from resexp.record.result import CellResult
+from resexp.record.result import CellResult, mean
 from resexp.stats.compare import Comparison, EffectRow, Row
 from resexp.stats.paired import LEVEL, Interval, Paired, seeds_needed
 from resexp.stats.tuning import KEY, Choice
@@ -38,6 +38,11 @@ class ComparisonView:
         if found.tuning:
             yield Text("\nVerdicts at every learning rate", "bold")
             yield Matrix(found.cells)
+            yield Text("Sensitivity to the learning rate", "bold")
+            yield _sensitivities(found.rows)
+            yield Text(
+                "What a rate costs over the best of these, in nats, on average; a loss above ℓ0 counts as ℓ0.", "dim"
+            )
 
     def _notes(self) -> Iterator[Text]:
         found = self.comparison
@@ -85,6 +90,15 @@ def _rows_table(rows: Sequence[Row]) -> Table:
         a, b = (_arms([getattr(match, side) for match in row.matches], row.seeds) for side in "ab")
         ratio, word = _ratio(row.paired.mean, row.paired.interval), row.equivalence.word
         table.add_row(*row.where.values(), a, b, ratio, _p(row.p_adjusted), word)
+    return table
+
+
+def _sensitivities(rows: Sequence[Row]) -> Table:
+    table = _table([*rows[0].where], "A", "B")
+    for row in rows:
+        sides = ([match.a for match in row.matches], [match.b for match in row.matches])
+        means = (mean(arm.sensitivity for arm in arms) for arms in sides)
+        table.add_row(*row.where.values(), *map(loss_text, means))
     return table
 
 

@@ -199,7 +199,8 @@ def _row_json(row: Row) -> dict[str, Any]:
     def arm_json(arm: Choice, match: Match) -> dict[str, Any]:
         counts = [arm.test.verdict(r) for r in arm.test.replicates if r.seed in row.seeds]
         verdicts = {word: counts.count(word) for word in dict.fromkeys(counts) if word}
-        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.value, "lr_at_edge": arm.at_edge}
+        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.value, "lr_at_edge": arm.at_edge,
+                 "lr_sensitivity": arm.sensitivity}  # fmt: skip
         return {**about, "where": {**match.where}, "verdicts": verdicts}
 
     return {

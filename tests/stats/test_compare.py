@@ -105,6 +105,7 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     (row,) = comparison("norm=pre", "norm=none", cells).rows
     assert (row.matches[0].a.value, row.matches[0].b.value) == (1e-2, 1e-3)
     assert (row.seeds, row.ratio) == ((2, 3, 4, 5), pytest.approx(1.5))
+    assert [arm.sensitivity for arm in (row.matches[0].a, row.matches[0].b)] == pytest.approx([0.145, 0.1])
     recorded = [_cell(c.choices["norm"], loss=[r.loss_train for r in c.replicates], lr=c.flat["optimizer.lr"],
                       seeds=range(6), tuning_seeds=[5]) for c in cells]  # fmt: skip
     found = comparison("norm=pre", "norm=none", recorded)
@@ -171,7 +172,7 @@ def test_the_view_fits_says_the_seeds_first_and_warns():
     assert max(map(len, lines)) <= 80
     assert "takes 8 paired seeds; there are 3" in lines[1]
     assert text.index("no p below can reach 0.05") < text.index("A ÷ B")
-    for wanted in ("factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate"):
+    for wanted in ("factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate", "Sensitivity"):
         assert wanted in text
 
 
