@@ -32,7 +32,7 @@ First steps
 FLAGS: dict[str, tuple[str, ...]] = {
     "train": ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun"),
     "probe": ("--config-dir", "--help", "--json", "--multirun"),
-    "runs": ("--csv", "--help", "--json", "--reverse", "--sort"),
+    "runs": ("--best", "--csv", "--help", "--json", "--reverse", "--sort"),
     "compare": ("--by", "--help", "--json"),
     "report": ("--help", "--output"),
 }

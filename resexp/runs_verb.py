@@ -22,7 +22,9 @@ METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
 def run(parser: ArgumentParser, argv: list[str]) -> int:
     """Print the cells; 0. Raises InputError where a filter or the key to sort by means nothing."""
     parser.add_argument("words", nargs="*", metavar="FILTER or PATH", help="as norm=pre or 'depth>=24'; [outputs]")
-    parser.add_argument("--sort", metavar="KEY", help="by a key, a mean over seeds (loss_train, …) or seconds")
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument("--best", metavar="METRIC", help="the best first: the lowest loss or time, the highest accuracy")
+    order.add_argument("--sort", metavar="KEY", help="by a key, a mean over seeds (loss_train, …) or seconds")
     parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument("--json", action="store_true", help="a list with one object per cell")
     parser.add_argument("--csv", action="store_true", help="a line per cell: configuration, verdicts, means over seeds")
@@ -31,19 +33,28 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     terms = [term for word in args.words if is_filter(word) for term in terms_of(word)]
     every = [*scan(paths)]
     results = select(every, terms)
-    if args.sort and results:
-        results = _sorted(results, args.sort, args.reverse)
+    key = args.best or args.sort
+    if key and results:
+        results = _sorted(results, key, args.reverse != _is_better_high(args.best))
     if args.json:
         print(json.dumps([result.to_json() for result in results], indent=1, allow_nan=False))
     elif args.csv:
         _write_csv(results)
     elif results:
-        is_matrix = all(map(is_sweep, paths)) and not args.sort
+        is_matrix = all(map(is_sweep, paths)) and not key
         tables.console().print((tables.Matrix if is_matrix else tables.runs_table)(results))
     else:
         start = f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start"
         print(f"none of {len(every)} cells is like that" if every else start)
     return 0
+
+
+def _is_better_high(metric: str | None) -> bool:
+    """Whether the best of a metric is its highest. Raises InputError where it is none."""
+    metrics = (*METRICS, *VERDICTS, "seconds")
+    if metric is not None and metric not in metrics:
+        raise InputError(f"--best {metric}: no such metric{nearest(metric, metrics)}")
+    return metric is not None and (metric.startswith("accuracy") or metric == "trained")
 
 
 def _row(result: CellResult) -> dict[str, Any]:
@@ -59,7 +70,7 @@ def _sorted(results: Sequence[CellResult], key: str, reverse: bool) -> list[Cell
     rows = [_row(result) for result in results]
     known = {k for row in rows for k in row}
     if key not in known:
-        raise InputError(f"--sort {key}: no such key{nearest(key, known)}")
+        raise InputError(f"{key}: no such key to sort by{nearest(key, known)}")
     values = [row.get(key) for row in rows]
     with_value = [i for i, value in enumerate(values) if value is not None]
     order = sorted(with_value, key=lambda i: in_order(text_of(values[i])), reverse=reverse)

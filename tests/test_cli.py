@@ -220,7 +220,7 @@ def recorded(cell):
     """Four cells in outputs/, as if they had been trained: depth 1, 2 × norm none, pre."""
     for depth, norm, loss in ((1, "none", 0.2), (1, "pre", 0.1), (2, "none", 0.4), (2, "pre", 0.1)):
         known = cell(f"depth={depth}", f"norm={norm}")
-        replicates = [Replicate(s, 6, True, 2.4, 2.0, loss + s / 100, 0.9, loss, 0.9) for s in range(3)]
+        replicates = [Replicate(s, 6, True, 2.4, 2.0, loss + s / 100, 0.9, loss, 0.5 + loss) for s in range(3)]
         RunDir(known.path).open(known, {})
         RunDir(known.path).close(
             outcome(known, "done", replicates=replicates, reference=Reference(2.3, 0.0, 0.1, 1438))
@@ -236,6 +236,9 @@ def test_runs_filters_sorts_and_writes_csv(capfd):
         ("2", "3", "0.41"),
         ("2", "3", "0.11"),
     ]
+    for metric, first in (("loss_train", "pre"), ("accuracy_val", "none"), ("trained", "none")):
+        assert main(["runs", "depth=2", "--best", metric, "--csv"]) == 0
+        assert next(csv.DictReader(capfd.readouterr().out.splitlines()))["norm"] == first
     assert main(["runs", "norm=pre", "outputs", "--json", "depth=1"]) == 0
     assert [c["choices"]["norm"] for c in json.loads(capfd.readouterr().out)] == ["pre"]
     assert main(["runs", "norm=pre"]) == 0
@@ -262,6 +265,8 @@ def test_compare_is_the_same_as_text_json_and_in_python(capfd):
         (("runs", "nrom=pre"), "did you mean norm?"),
         (("runs", "norm=pree"), "did you mean pre?"),
         (("runs", "--sort", "loss_trian"), "did you mean loss_train?"),
+        (("runs", "--best", "los_train"), "did you mean loss_train?"),
+        (("runs", "--best", "depth"), "no such metric"),
         (("compare", "nrom=pre", "norm=none"), "did you mean norm?"),
         (("compare", "norm=pre", "norm=nine"), "did you mean none?"),
         (("compare", "norm=pre", "norm=none", "--by", "dpth"), "did you mean depth?"),

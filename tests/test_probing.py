@@ -81,7 +81,7 @@ def test_json(capsys):
 def test_on_a_terminal(capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     for given in (["norm=pre"], ["-m", "norm=none,pre,post", "residual=on,off"]):
-        assert main(["probe", *given, "depth=48", "width=16", "seeds=2"]) == 0
+        assert main(["probe", *given, "depth=8", "width=16", "seeds=1"]) == 0
         out = capsys.readouterr().out
         assert "should train" in out.lower()
         assert all(len(line) <= width for line in out.splitlines())

@@ -9,11 +9,13 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from resexp.console.tables import COLORS, Matrix, loss_text
+from resexp.console.tables import COLORS, Matrix
+from resexp.record.result import CellResult, mean
 from resexp.stats.compare import Comparison, EffectRow, Row
-from resexp.stats.paired import LEVEL, Interval, seeds_needed
+from resexp.stats.paired import LEVEL, Interval, Paired, seeds_needed
 from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
+from resexp.wording import loss_text
 
 
 class ComparisonView:
@@ -25,18 +27,23 @@ class ComparisonView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found = self.comparison
         yield Text.assemble(("A ", "bold"), found.a, ("   B ", "bold"), found.b, "   paired by seed")
-        yield from _needs(len(found.rows), [row.paired.n for row in found.rows], "comparison")
+        yield from self._needs([row.paired for row in found.rows], "comparison")
         yield from self._notes()
         yield _rows_table(found.rows)
         yield _rows_words(found.rows)
         if found.effects:
             yield Text("\nThe factorial of residual × norm", "bold")
-            yield from _needs(len(found.effects), [e.effect.paired.n for e in found.effects], "effect")
+            yield from self._needs([e.effect.paired for e in found.effects], "effect")
             yield _effects_table(found.effects)
             yield _effects_words(found.effects)
         if found.tuning:
             yield Text("\nVerdicts at every learning rate", "bold")
             yield Matrix(found.cells)
+            yield Text("Sensitivity to the learning rate", "bold")
+            yield _sensitivities(found.rows)
+            yield Text(
+                "What a rate costs over the best of these, in nats, on average; a loss above ℓ0 counts as ℓ0.", "dim"
+            )
 
     def _notes(self) -> Iterator[Text]:
         found = self.comparison
@@ -54,17 +61,18 @@ class ComparisonView:
         if any(arm.at_edge for row in found.rows for match in row.matches for arm in (match.a, match.b)):
             yield Text("a best learning rate is the lowest or highest there was: a better one may lie beyond", "yellow")
 
-
-def _needs(family: int, seeds: Sequence[int], what: str) -> Iterator[Text]:
-    """The seeds that the tests need, and a warning where they are missing."""
-    needed, fewest, most = seeds_needed(family), min(seeds), max(seeds)
-    have = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    whole = f"{family} {what}{'s, p after Holm' if family > 1 else ''}"
-    yield Text(f"{whole}: p ≤ {LEVEL:g} takes {needed} paired seeds; there are {have}")
-    if most < needed:
-        yield Text(f"so no p below can reach {LEVEL:g}, whatever the difference: train {needed - most} more", "yellow")
-    elif fewest < needed:
-        yield Text(f"where there are fewer than {needed}, no p can reach {LEVEL:g}", "yellow")
+    def _needs(self, family: Sequence[Paired], what: str) -> Iterator[Text]:
+        """The seeds that the tests need, and a warning where they are missing."""
+        seeds, m = [paired.n for paired in family], len(family)
+        needed, fewest, most = seeds_needed(m), min(seeds), max(seeds)
+        have = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        whole = f"{m} {what}{'s, p after Holm' if m > 1 else ''}"
+        yield Text(f"{whole}: p ≤ {LEVEL:g} takes {needed} paired seeds; there are {have}")
+        if most < needed:
+            more = self.comparison.seeds_missing(needed, most)
+            yield Text(f"so no p below can reach {LEVEL:g}, whatever the difference: train {more} more", "yellow")
+        elif fewest < needed:
+            yield Text(f"where there are fewer than {needed}, no p can reach {LEVEL:g}", "yellow")
 
 
 def _table(keys: Sequence[str], *names: str) -> Table:
@@ -86,6 +94,15 @@ def _rows_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def _sensitivities(rows: Sequence[Row]) -> Table:
+    table = _table([*rows[0].where], "A", "B")
+    for row in rows:
+        sides = ([match.a for match in row.matches], [match.b for match in row.matches])
+        means = (mean(arm.sensitivity for arm in arms) for arms in sides)
+        table.add_row(*row.where.values(), *map(loss_text, means))
+    return table
+
+
 def _rows_words(rows: Sequence[Row]) -> Text:
     lines = [*_one(rows[0])] if len(rows) == 1 else [*_several(rows)]
     margins = " or ".join(sorted({loss_text(row.equivalence.margin) for row in rows}))
@@ -94,7 +111,20 @@ def _rows_words(rows: Sequence[Row]) -> Text:
         " across (inconclusive)."
     )
     lines.append("A ÷ B: of geometric means over seeds; what diverged counts as 2 ℓ0, what is below 0.001 as 0.001.")
+    if any(_splits_on_divergence(row) for row in rows):
+        lines.append("Where only some seeds diverged, trust p: the interval then misses the mean too often.")
     return Text(" ".join(lines), "dim")
+
+
+def _splits_on_divergence(row: Row) -> bool:
+    """Whether in some pairs, not all, one side diverged alone: few such seeds tell little of how often that happens."""
+    arms = [(m.a.test, m.b.test) for m in row.matches]
+    alone = {(seed, a.id) for a, b in arms for seed in row.seeds if (seed in _diverged(a)) != (seed in _diverged(b))}
+    return 0 < len(alone) < len(row.seeds) * len(arms)
+
+
+def _diverged(cell: CellResult) -> set[int]:
+    return {r.seed for r in cell.replicates if cell.verdict(r) == "diverged"}
 
 
 def _one(row: Row) -> Iterator[str]:

@@ -92,6 +92,12 @@ class Comparison:
         """The paired seeds at which a row can reach an adjusted p ≤ .05."""
         return seeds_needed(len(self.rows))
 
+    def seeds_missing(self, needed: int, have: int) -> int:
+        """How many more seeds leave `needed` to compare; of those not set apart in advance, a third chooses rates."""
+        if self.tuning and not any(cell.config.get("tuning_seeds") for cell in self.cells):
+            return math.ceil(1.5 * needed) - (have + len(self.tuning))
+        return needed - have
+
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints; what is not finite is null."""
         return {
@@ -123,13 +129,13 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
         if not side:
             raise InputError(f"{text}: none of its cells is done and has a bar")
     cells = [*{cell.id: cell for side in usable for cell in side}.values()]
-    tuning = tuning_of(cells)
+    tuning = tuning_of(usable[0], usable[1], told)
     rows = _rows(_grouped(matches(usable[0], usable[1], told, tuning), by))
     return Comparison(
         a=a,
         b=b,
         rows=rows,
-        effects=_effects(factors(cells, tuning)),
+        effects=_effects([] if KEY in told else factors(cells, tuning)),
         tuning=tuning,
         cells=tuple(sorted(cells, key=lambda cell: [in_order(text_of(cell.flat.get(key))) for key in ("depth", KEY)])),
         left_out=len({r.id for side in chosen for r in side} - {cell.id for cell in cells}),
@@ -193,7 +199,8 @@ def _row_json(row: Row) -> dict[str, Any]:
     def arm_json(arm: Choice, match: Match) -> dict[str, Any]:
         counts = [arm.test.verdict(r) for r in arm.test.replicates if r.seed in row.seeds]
         verdicts = {word: counts.count(word) for word in dict.fromkeys(counts) if word}
-        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.value, "lr_at_edge": arm.at_edge}
+        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.value, "lr_at_edge": arm.at_edge,
+                 "lr_sensitivity": arm.sensitivity}  # fmt: skip
         return {**about, "where": {**match.where}, "verdicts": verdicts}
 
     return {

@@ -44,13 +44,15 @@ def told_apart(a: Sequence[Term], b: Sequence[Term]) -> set[str]:
     return told
 
 
-def tuning_of(cells: Sequence[CellResult]) -> tuple[int, ...]:
-    """The seeds that choose among the learning rates of `cells`: those recorded, else the lowest third of those shared.
+def tuning_of(a: Sequence[CellResult], b: Sequence[CellResult], told: set[str]) -> tuple[int, ...]:
+    """The seeds that choose among the learning rates of an arm: those recorded, else the lowest third of those shared.
 
-    Empty where no arm has more than one rate. Raises InputError where there is a choice and no seed for it.
+    Empty where neither side has an arm with more than one rate: what tells two rates apart is no choice. Raises
+    InputError where there is a choice and no seed for it.
     """
-    if all(len(group) == 1 for group in _grouped(cells, ()).values()):
+    if all(len(group) == 1 for side in (a, b) for group in _grouped(side, told).values()):
         return ()
+    cells = [*a, *b]
     recorded = {seed for cell in cells for seed in cell.config.get("tuning_seeds") or ()}
     shared = set.intersection(*({r.seed for r in cell.replicates} for cell in cells))
     if not shared:

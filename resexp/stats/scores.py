@@ -93,7 +93,7 @@ def nats(outcome: Outcome, reference: Reference) -> float:
     """min(ℓ_T, 2 ℓ0); 2 ℓ0 where the replicate has diverged."""
     most = 2 * reference.loss_constant
     end = outcome.loss_train
-    return most if end is None or verdict(outcome, reference) == "diverged" else min(end, most)
+    return most if verdict(outcome, reference) == "diverged" else _capped(end, most)
 
 
 def _capped(end: float | None, most: float) -> float:

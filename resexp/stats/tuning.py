@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from resexp.record.result import CellResult
+from resexp.stats.scores import lr_sensitivity
 
 KEY = "optimizer.lr"
 
@@ -19,6 +20,7 @@ class Choice:
         at_edge: whether that is the lowest or highest there was, so that a better one may lie beyond.
         test: the cell, with the replicates that had no part in the choice.
         tuned: whether there were others.
+        sensitivity: to the learning rate, in nats, on the seeds of `test`; None where there were no others.
 
     """
 
@@ -26,6 +28,7 @@ class Choice:
     at_edge: bool
     test: CellResult
     tuned: bool = True
+    sensitivity: float | None = None
 
 
 def rank(trained: Sequence[bool], losses: Sequence[float | None]) -> tuple[int, float]:
@@ -57,6 +60,13 @@ def choice(group: Sequence[CellResult], tuning: Sequence[int]) -> Choice:
     best = min(group, key=of)
     rates = [float(result.flat.get(KEY, math.nan)) for result in group]
     value = float(best.flat.get(KEY, math.nan))
-    test = replace(best, replicates=[r for r in best.replicates if r.seed not in tuning])
+    tests = [[r for r in result.replicates if r.seed not in tuning] for result in group]
+    ends = {rate: [r.loss_train for r in kept] for rate, kept in zip(rates, tests, strict=True)}
     tuned = len(rates) > 1
-    return Choice(value, tuned and value in (min(rates), max(rates)), test, tuned)
+    return Choice(
+        value=value,
+        at_edge=tuned and value in (min(rates), max(rates)),
+        test=replace(best, replicates=tests[group.index(best)]),
+        tuned=tuned,
+        sensitivity=lr_sensitivity(ends, best.reference) if best.reference else None,
+    )

@@ -105,6 +105,7 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     (row,) = comparison("norm=pre", "norm=none", cells).rows
     assert (row.matches[0].a.value, row.matches[0].b.value) == (1e-2, 1e-3)
     assert (row.seeds, row.ratio) == ((2, 3, 4, 5), pytest.approx(1.5))
+    assert [arm.sensitivity for arm in (row.matches[0].a, row.matches[0].b)] == pytest.approx([0.145, 0.1])
     recorded = [_cell(c.choices["norm"], loss=[r.loss_train for r in c.replicates], lr=c.flat["optimizer.lr"],
                       seeds=range(6), tuning_seeds=[5]) for c in cells]  # fmt: skip
     found = comparison("norm=pre", "norm=none", recorded)
@@ -112,6 +113,28 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     one_rate = comparison("norm=pre,optimizer.lr=1e-3", "norm=none,optimizer.lr=1e-3", cells)
     assert (one_rate.tuning, one_rate.rows[0].seeds) == ((), tuple(range(6)))
     assert not one_rate.rows[0].matches[0].a.at_edge
+
+
+def test_rates_that_tell_the_sides_apart_are_no_choice():
+    cells = [_cell("pre", loss=[x] * 8, lr=lr) for lr, x in ((1e-3, 0.2), (3e-3, 0.1), (1e-2, 0.4))]
+    found = comparison("optimizer.lr=1e-3", "optimizer.lr=1e-2", cells)
+    assert (found.tuning, found.rows[0].seeds, found.rows[0].ratio) == ((), (*range(8),), pytest.approx(0.5))
+    low = comparison("optimizer.lr<=3e-3", "optimizer.lr=1e-2", cells)  # each side at its best
+    assert (low.tuning, low.rows[0].matches[0].a.value, low.rows[0].ratio) == ((0, 1, 2), 3e-3, pytest.approx(0.25))
+
+
+@pytest.mark.parametrize("recorded", [None, [0, 1]])
+@pytest.mark.parametrize("seeds", [4, 5, 8])
+def test_the_seeds_said_to_be_missing_are_those_that_suffice(recorded, seeds):
+    def found(n):
+        cells = [_cell(norm, lr=lr, seeds=range(n), tuning_seeds=recorded)
+                 for norm in ("pre", "none") for lr in (1e-3, 1e-2)]  # fmt: skip
+        return comparison("norm=pre", "norm=none", cells)
+
+    first = found(seeds)
+    more = first.seeds_missing(first.seeds_needed, len(first.rows[0].seeds))
+    assert len(found(seeds + more).rows[0].seeds) == first.seeds_needed
+    assert len(found(seeds + more - 1).rows[0].seeds) < first.seeds_needed
 
 
 def test_what_diverged_counts_and_seeds_pair():
@@ -149,8 +172,14 @@ def test_the_view_fits_says_the_seeds_first_and_warns():
     assert max(map(len, lines)) <= 80
     assert "takes 8 paired seeds; there are 3" in lines[1]
     assert text.index("no p below can reach 0.05") < text.index("A ÷ B")
-    for wanted in ("factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate"):
+    for wanted in ("factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate", "Sensitivity"):
         assert wanted in text
+
+
+@pytest.mark.parametrize(("ends", "warned"), [([0.1, 0.1, None], True), ([None] * 3, False), ([0.1] * 3, False)])
+def test_where_some_seeds_diverged_the_interval_is_not_to_be_trusted(ends, warned):
+    cells = [_cell("pre", loss=ends, seeds=range(3)), _cell("none", loss=[0.2] * 3, seeds=range(3))]
+    assert ("trust p" in _text(ComparisonView(comparison("norm=pre", "norm=none", cells)))) == warned
 
 
 def test_copies_of_a_cell_count_once():

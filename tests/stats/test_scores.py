@@ -72,3 +72,4 @@ def test_the_scale_of_comparisons_has_a_place_for_what_diverged():
     assert log_loss(_outcome(600.0, initial=1e7), TEN) == most
     assert log_loss(_outcome(0.1, finite=False), TEN) == most
     assert log_loss(_outcome(None), TEN) == most
+    assert log_loss(_outcome(math.nan), TEN) == log_loss(_outcome(math.inf), TEN) == most
