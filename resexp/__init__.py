@@ -1,4 +1,7 @@
-"""resexp, the trainability lab. Public: `train`, `sweep`, `load`. Importing it imports nothing heavy."""
+"""resexp, the trainability lab. Public: `train`, `sweep`, `probe`, `compare`, `load`.
+
+Importing it imports nothing heavy.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
+    from resexp.stats.compare import Comparison
+    from resexp.stats.diagnosis import Probed
 
-__all__ = ["load", "sweep", "train"]
+__all__ = ["compare", "load", "probe", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -56,6 +61,30 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     if swept.error:
         raise RuntimeError(swept.error)
     return swept.results
+
+
+def probe(module: Any, batch: Any, *, loss: Any = None, blocks: str | None = None) -> "Probed":
+    """Look into any torch module that has repeated blocks, one pass forward and backward, in training mode.
+
+    `batch` is an input (B, …), or a pair of it and class targets. `loss(output, targets)` is the cross-entropy unless
+    given; without targets, the output along a random direction. `blocks` names the blocks, as `encoder.layers.*`;
+    without it they are found. The module is left as it was. Raises `resexp.kinds.InputError` where it has no blocks.
+    """
+    from resexp.probing import look_at_module
+
+    return look_at_module(module, batch, loss, blocks)
+
+
+def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None) -> "Comparison":
+    """What the results below `path` say of A against B, as `resexp compare` does: its `rows`, its `to_json()`.
+
+    `compare("norm=pre", "norm=none", by="depth")`: filters as in `resexp.record.filters`, a row per depth. Raises
+    `resexp.kinds.InputError` where a filter is wrong or leaves open what is meant.
+    """
+    from resexp.record.index import scan
+    from resexp.stats.compare import comparison
+
+    return comparison(a, b, [*scan([Path(path)])], by)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

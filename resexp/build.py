@@ -9,6 +9,7 @@ import torch
 from hydra._internal.utils import _locate
 from hydra.errors import HydraException
 from hydra.utils import instantiate
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config import Cell
@@ -61,16 +62,24 @@ def threads(wanted: int | str) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def flops(training: Training) -> int | None:
-    """Floating-point operations of a step of the whole pack; None where they cannot be counted."""
-    data, size = training.data, training.plan.batch_size
+def work(training: Training) -> tuple[int | None, int | None]:
+    """Of a step of one replicate: floating-point operations, and bytes kept for the backward; None if uncountable."""
+    data, network, size = training.data, training.pack.network, training.plan.batch_size
     x = data.standardise(data.train.x[:1]).to("meta").expand(size, *data.shape)
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage
+        return tensor
+
+    own = {p.untyped_storage()._cdata for p in network.parameters()}
     try:
-        with FlopCounterMode(display=False) as counter:
-            training.pack.network(x).sum().backward()
+        with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+            network(x).sum().backward()
     except Exception:  # a module that does not run without values
-        return None
-    return int(counter.get_total_flops()) * len(training.pack)
+        return None, None
+    return int(counter.get_total_flops()), sum(s.nbytes() for key, s in kept.items() if key not in own)
 
 
 def check_available(cell: Cell) -> None:

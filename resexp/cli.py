@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
 
   resexp train [OVERRIDES]       train a cell, all its seeds at once; -m: a sweep of cells
-  resexp runs [PATH…] [--json]   list what is in outputs/
+  resexp probe [OVERRIDES]       look into a network without training it: gains per layer, how deep it may go
+  resexp runs [FILTER…] [PATH…]  list what is in outputs/, as in depth=48 norm=pre
+  resexp compare A B [PATH…]     what the runs say of A against B, as in norm=pre norm=none
+  resexp report [PATH]           write what the last sweep found as an HTML page
   resexp tensorboard [DIR]       watch the curves in a browser
   resexp completion SHELL        print the tab completion for bash, zsh or fish
 
@@ -26,7 +29,14 @@ First steps
   resexp train -m depth=8,48 norm=none,pre,post residual=on,off
   resexp train --help
 """
-TRAIN_FLAGS = ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun")
+FLAGS: dict[str, tuple[str, ...]] = {
+    "train": ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun"),
+    "probe": ("--config-dir", "--help", "--json", "--multirun"),
+    "runs": ("--best", "--csv", "--help", "--json", "--reverse", "--sort"),
+    "compare": ("--by", "--help", "--json"),
+    "report": ("--help", "--output"),
+}
+"""What tab completion offers."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,26 +96,34 @@ def _train(argv: list[str]) -> int:
     return run(argv)
 
 
+def _probe(argv: list[str]) -> int:
+    from resexp.probe_verb import run
+
+    return run(argv)
+
+
 def _runs(argv: list[str]) -> int:
-    parser = _parser("runs", "List what is in outputs/.")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="outputs directories or parts [outputs]")
-    parser.add_argument("--json", action="store_true", help="a list with one object per cell")
+    from resexp.runs_verb import run
+
+    return run(_parser("runs", "List what is in outputs/."), argv)
+
+
+def _compare(argv: list[str]) -> int:
+    from resexp.compare_verb import run
+
+    return run(_parser("compare", "Compare the cells that A means with those that B means, paired by seed."), argv)
+
+
+def _report(argv: list[str]) -> int:
+    parser = _parser("report", "Write what a sweep found as one HTML page, with its figures beside it.")
+    about = "an outputs directory, the record of a sweep, or a run [the last sweep in outputs/]"
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=about)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page [report.html in the outputs directory]")
     args = parser.parse_args(argv)
-    from resexp.record.index import is_sweep, scan
+    from resexp.report.writing import write
 
-    paths = args.paths or [Path("outputs")]
-    results = [*scan(paths)]
-    if args.json:
-        import json
-
-        print(json.dumps([result.to_json() for result in results], indent=1, allow_nan=False))
-        return 0
-    from resexp.console import tables
-
-    if results:
-        tables.console().print((tables.Matrix if all(map(is_sweep, paths)) else tables.runs_table)(results))
-    else:
-        print(f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start")
+    page, figures = write(args.path, args.output)
+    print(f"report    {page} ({figures} figures beside it, in {page.with_suffix('')}/)")
     return 0
 
 
@@ -150,13 +168,16 @@ def _completion(argv: list[str]) -> int:
 def _complete(argv: list[str]) -> int:
     from resexp.completion import query
 
-    print(query((*VERBS,), TRAIN_FLAGS, "\n" if "query=fish" in argv else " "))
+    print(query((*VERBS,), FLAGS, "\n" if "query=fish" in argv else " "))
     return 0
 
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
+    "probe": _probe,
     "runs": _runs,
+    "compare": _compare,
+    "report": _report,
     "tensorboard": _tensorboard,
     "completion": _completion,
 }

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Mapping
 
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.core_plugins.fish_completion import FishCompletion
@@ -24,14 +25,18 @@ def install(shell: str) -> str:
     return (ZSH if shell == "zsh" else "") + script.getvalue()
 
 
-def query(verbs: tuple[str, ...], flags: tuple[str, ...], separator: str) -> str:
+def query(verbs: tuple[str, ...], flags: Mapping[str, tuple[str, ...]], separator: str) -> str:
     """The candidates for the last word of $COMP_LINE."""
     words = os.environ.get("COMP_LINE", "").split(" ")[1:]
     verb, last = (words or [""])[0], (words or [""])[-1]
     if len(words) <= 1:
         found = [v for v in verbs if v.startswith(verb)]
-    elif verb == "train":
-        found = [f for f in flags if f.startswith(last)] if last.startswith("-") else _overrides(words[1:])
+    elif last.startswith("-"):
+        found = [f for f in flags.get(verb, ()) if f.startswith(last)]
+    elif verb in ("train", "probe"):
+        found = _overrides(words[1:])
+    elif verb in ("runs", "compare"):
+        found = _overrides([last]) if last else []  # filters look like overrides, and the shell completes paths
     elif verb == "completion":
         found = ["bash", "zsh", "fish"]
     else:

@@ -13,7 +13,7 @@ from typing import Any
 
 from resexp.kinds import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, TUNING, InputError, Kind, one_of, whole
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of what a cell's identity hashes; a change of meaning raises it, so that old results are never reused."""
 
 APART = ("diagnostics",)

@@ -1,24 +1,26 @@
 """The training of some seeds of a cell, under its lock: from a checkpoint if there is one, recorded whatever comes."""
 
 import contextlib
+import statistics
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from resexp.build import build, flops, threads
+from resexp.build import build, threads, work
 from resexp.config import Cell
 from resexp.data.dataset import Data
-from resexp.engine.events import End, Layers, State
+from resexp.engine.events import End, Event, Layers, State, Steps
 from resexp.engine.fit import Training, fit
 from resexp.record.board import Board
 from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.curves import Curves
 from resexp.record.layers import LayerTable
-from resexp.record.result import CellResult, Replicate, Status, outcome
+from resexp.record.result import CellResult, Cost, Replicate, Status, outcome
 from resexp.record.store import RunDir
 from resexp.stopping import Stop
 from resexp.watch import Noted, Started, Watch
@@ -54,6 +56,7 @@ class Job:
             self.curves.restore(self.start.curves)
             self.layers.restore(self.start.curves, self.cell.measured)
         self.began = self.saved = time.monotonic()
+        self.cost: Cost | None = None
 
     def run(self, data: Data) -> CellResult:
         """Train and record, whatever comes; what was done before is never replaced by less.
@@ -80,9 +83,10 @@ class Job:
             device = _named(pack.device)
             about = {"seeds": [*self.seeds], "mode": pack.mode, "device": device, "step": self._step}
             self.directory.open(self.cell, about, keep_result=self.before is not None)
+            self.cost, clock = self._cost(training), _Clock()
             with self._board() as board:
                 self.watch(self._announcement(training, device))
-                for event in fit(training, self.start.state if self.start else None, self._due):
+                for event in clock(fit(training, self.start.state if self.start else None, self._due)):
                     if isinstance(event, State):
                         self._save(event)
                         continue
@@ -91,6 +95,7 @@ class Job:
                         board.add(event)
                     self.watch(event)
             assert isinstance(event, End)
+            self.cost = replace(self.cost, step_seconds=clock.median)
             if self.role == "cell":
                 self.checkpoints.keep_weights(pack, self.seeds)
         return event
@@ -143,6 +148,7 @@ class Job:
             error=error,
             seconds=((self.before and self.before.seconds) or 0.0) + self._seconds,
             notes=[*(self.before.notes if self.before else ()), *self.notes],
+            cost=self.cost,
         )
 
     def _record(self, result: CellResult) -> CellResult:
@@ -154,19 +160,44 @@ class Job:
                 return replace(result, error=f"{result.error or result.status}; not recorded: {fault.strerror}")
         return result
 
+    def _cost(self, training: Training) -> Cost:
+        operations, saved = work(training) if self.role == "cell" else (None, None)
+        return Cost(training.pack.parameters, operations, saved, None, len(self.seeds))
+
     def _announcement(self, training: Training, device: str) -> Started:
+        assert self.cost
         return Started(
             role=self.role,
             cell=self.cell,
             seeds=self.seeds,
             reused=tuple(r.seed for r in self._kept),
             parameters=training.pack.parameters,
-            flops=flops(training) if self.role == "cell" else None,
+            flops=self.cost.flops * len(self.seeds) if self.cost.flops else None,
             mode=training.pack.mode,
             device=device,
             samples=len(training.data.train),
             step=self._step,
         )
+
+
+class _Clock:
+    """Passes events on, and takes the time of the steps, without what is done with an event."""
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+
+    def __call__(self, events: Iterator[Event]) -> Iterator[Event]:
+        began = time.perf_counter()
+        for event in events:
+            if isinstance(event, Steps):
+                self._seconds.append((time.perf_counter() - began) / len(event.lr_S))
+            yield event
+            began = time.perf_counter()
+
+    @property
+    def median(self) -> float | None:
+        """Seconds of a step; the first reading, which also warms up, counts only where it is alone."""
+        return statistics.median(self._seconds[1:] or self._seconds) if self._seconds else None
 
 
 def reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The command as a user types it: a real process in an empty directory."""
 
+import csv
 import json
 import os
 import re
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import resexp as resexp_api
 from resexp.cli import main
+from resexp.record.result import Replicate, outcome
+from resexp.record.store import RunDir
+from resexp.stats.verdict import Reference
 from tests.conftest import TINY
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -57,6 +62,10 @@ def test_what_needs_no_torch_imports_none(args):
         ("train", "--config-name", "nonsense"),
         ("runs", "nowhere"),
         ("runs", "--jsn"),
+        ("runs", "norm=pre", "nowhere"),
+        ("compare", "norm=pre"),
+        ("compare", "norm=pre", "norm=none"),
+        ("compare", "norm=pre", "norm=none", "nowhere"),
         ("tensorboard", "nowhere"),
         ("completion", "powershell"),
     ],
@@ -129,7 +138,12 @@ def test_the_configuration_can_be_shown():
     ("line", "expected"),
     [
         ("resexp tr", {"train"}),
-        ("resexp ", {"train", "runs", "tensorboard", "completion"}),
+        ("resexp ", {"train", "probe", "runs", "compare", "report", "tensorboard", "completion"}),
+        ("resexp runs nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
+        ("resexp compare norm=pre norm=no", {"norm=none"}),
+        ("resexp compare norm=pre norm=none --j", {"--json"}),
+        ("resexp runs --s", {"--sort"}),
+        ("resexp runs ", set()),
         ("resexp train nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
         ("resexp train norm=", {"norm=none", "norm=pre", "norm=post", "norm=peri", "norm=res-post"}),
         ("resexp train +norm=p", {"+norm=pre", "+norm=post", "+norm=peri"}),
@@ -199,6 +213,70 @@ def test_train_then_runs_then_again(resexp, tmp_path):
     assert "done before; fresh=true trains it again" in again.stdout
     (same,) = json.loads(resexp("runs", "--json").stdout)
     assert same == cell
+
+
+@pytest.fixture
+def recorded(cell):
+    """Four cells in outputs/, as if they had been trained: depth 1, 2 × norm none, pre."""
+    for depth, norm, loss in ((1, "none", 0.2), (1, "pre", 0.1), (2, "none", 0.4), (2, "pre", 0.1)):
+        known = cell(f"depth={depth}", f"norm={norm}")
+        replicates = [Replicate(s, 6, True, 2.4, 2.0, loss + s / 100, 0.9, loss, 0.5 + loss) for s in range(3)]
+        RunDir(known.path).open(known, {})
+        RunDir(known.path).close(
+            outcome(known, "done", replicates=replicates, reference=Reference(2.3, 0.0, 0.1, 1438))
+        )
+
+
+@pytest.mark.usefixtures("recorded")
+def test_runs_filters_sorts_and_writes_csv(capfd):
+    code, lines, error, torch = _light("runs", "depth>=2", "--csv", "--sort", "loss_train", "--reverse")
+    rows = [*csv.DictReader(lines)]
+    assert (code, error, torch, [row["norm"] for row in rows]) == (0, "", False, ["none", "pre"])
+    assert [(row["depth"], row["trained"], row["loss_train"]) for row in rows] == [
+        ("2", "3", "0.41"),
+        ("2", "3", "0.11"),
+    ]
+    for metric, first in (("loss_train", "pre"), ("accuracy_val", "none"), ("trained", "none")):
+        assert main(["runs", "depth=2", "--best", metric, "--csv"]) == 0
+        assert next(csv.DictReader(capfd.readouterr().out.splitlines()))["norm"] == first
+    assert main(["runs", "norm=pre", "outputs", "--json", "depth=1"]) == 0
+    assert [c["choices"]["norm"] for c in json.loads(capfd.readouterr().out)] == ["pre"]
+    assert main(["runs", "norm=pre"]) == 0
+    assert "depth" in capfd.readouterr().out
+    assert main(["runs", "depth>2"]) == 0
+    assert capfd.readouterr().out == "none of 4 cells is like that\n"
+
+
+@pytest.mark.usefixtures("recorded")
+def test_compare_is_the_same_as_text_json_and_in_python(capfd):
+    code, lines, error, torch = _light("compare", "norm=pre", "norm=none")
+    assert (code, error, torch) == (0, "", False)
+    assert "takes 7 paired seeds; there are 3" in lines[1]
+    assert main(["compare", "norm=pre", "norm=none", "outputs", "--by", "depth", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [row["where"] for row in found["comparisons"]] == [{"depth": "1"}, {"depth": "2"}]
+    assert found == resexp_api.compare("norm=pre", "norm=none", by="depth").to_json()
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (("runs", "nrom=pre"), "did you mean norm?"),
+        (("runs", "norm=pree"), "did you mean pre?"),
+        (("runs", "--sort", "loss_trian"), "did you mean loss_train?"),
+        (("runs", "--best", "los_train"), "did you mean loss_train?"),
+        (("runs", "--best", "depth"), "no such metric"),
+        (("compare", "nrom=pre", "norm=none"), "did you mean norm?"),
+        (("compare", "norm=pre", "norm=nine"), "did you mean none?"),
+        (("compare", "norm=pre", "norm=none", "--by", "dpth"), "did you mean depth?"),
+    ],
+)
+def test_a_wrong_filter_is_one_line_and_exit_2(args, hint, capfd):
+    assert main(args) == 2
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert hint in err
 
 
 @pytest.mark.slow

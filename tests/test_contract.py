@@ -80,7 +80,7 @@ def test_every_option_says_what_it_is(option):
     assert "_target_:" in text
 
 
-@pytest.mark.parametrize("sweep", SWEEPS)
+@pytest.mark.parametrize("sweep", [pytest.param(s, marks=[] if "matrix" in s else pytest.mark.slow) for s in SWEEPS])
 def test_a_named_sweep_is_a_grid_of_different_cells_and_says_what_it_asks(composer, sweep):
     assert (conf_dir() / sweep).read_text().startswith("# @package _global_\n# ")
     cells = [cell for _, cell in composer.jobs(composer.overrides([sweep.removesuffix(".yaml").replace("/", "=")]))]

@@ -29,6 +29,7 @@ def test_the_wheel_carries_package_and_options_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for file in (ROOT / "conf").rglob("*.yaml"):
         assert f"resexp/conf/{file.relative_to(ROOT / 'conf').as_posix()}" in names
+    assert {*names} >= {"resexp/report/page.html", "resexp/report/page.css"}
     assert {name.split("/")[0].split("-")[0] for name in names} == {"resexp"}
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"resexp"}
 
@@ -55,6 +56,8 @@ def test_the_wheel_works_from_any_directory(wheel, tmp_path):
     assert done.returncode == 0, done.stderr
     (cell,) = json.loads(run("-m", "resexp", "runs", "--json").stdout)
     assert cell["status"] == "done"
+    assert run("-m", "resexp", "report").returncode == 0
+    assert "<svg" in (tmp_path / "outputs" / "report.html").read_text("utf-8")
 
 
 def test_an_editable_install_reads_conf_where_it_lies():

@@ -13,6 +13,7 @@ from resexp.console.strip import Strip
 from resexp.console.terminal import LiveView
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.watch import Ended, Noted, Started, Waiting
+from resexp.wording import accuracy_text, loss_text, scaled
 
 
 class CellView(LiveView):
@@ -48,7 +49,7 @@ class CellView(LiveView):
                 self._steps(event)
             case Validation() | End():
                 accuracy = event.accuracy_val_R if isinstance(event, End) else event.accuracy_R
-                self.accuracy = f"val accuracy {tables.spread(accuracy.tolist(), tables.accuracy_text)}"
+                self.accuracy = f"val accuracy {tables.spread(accuracy.tolist(), accuracy_text)}"
             case Layers():
                 self._look(event)
             case Ended():
@@ -73,7 +74,7 @@ class CellView(LiveView):
             self._say(event.cell.name, "bold")
             self._say(
                 f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
-                + (f" · {_flops(event.flops)} per step" if event.flops else "")
+                + (f" · {scaled(event.flops, 'FLOP')} per step" if event.flops else "")
             )
             seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
             again = f" ({len(event.reused)} more are done)" if event.reused else ""
@@ -120,17 +121,6 @@ class CellView(LiveView):
         reference = result.reference
         if reference and reference.bar is None:
             known = reference.loss_reference is not None
-            why = (
-                f"hardly beats a constant guess ({tables.loss_text(reference.loss_reference)} nats)"
-                if known
-                else "failed"
-            )
+            why = f"hardly beats a constant guess ({loss_text(reference.loss_reference)} nats)" if known else "failed"
             self._say(f"no verdicts: at this budget the shallow reference {why}", "yellow")
         self._say(f"results   {tables.shown_path(result.path)}")
-
-
-def _flops(count: int) -> str:
-    for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)):
-        if count >= size:
-            return f"{f'{count / size:#.3g}'.rstrip('.')} {unit}"
-    return f"{count} FLOP"

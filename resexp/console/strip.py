@@ -8,8 +8,9 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from resexp.console.tables import BARS, loss_text
+from resexp.console.tables import BARS
 from resexp.engine.events import Layers
+from resexp.wording import loss_text
 
 ROWS = {"stream_grad": "gradient", "stream_rms": "stream RMS"}
 """The quantities that have a line, and what it is called."""

@@ -18,6 +18,7 @@ from resexp.engine.events import Event, Steps
 from resexp.record.result import CellResult, outcome
 from resexp.stopping import Stop
 from resexp.watch import Ended, Noted, Started, Waiting, Watch
+from resexp.wording import duration
 
 
 @dataclass
@@ -116,9 +117,9 @@ class SweepView(LiveView):
         counts = Counter(p.result.status for p in self._all)
         words = [f"{counts['done']}/{len(self.cells)} done"]
         words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
-        words.append(tables.duration(time.monotonic() - self.began))
+        words.append(duration(time.monotonic() - self.began))
         left = self._left()
-        words += [f"{tables.duration(left)} to go"] if left is not None else []
+        words += [f"{duration(left)} to go"] if left is not None else []
         text = Text(" · ".join(words), "bold")
         if self.stop.requested:
             text.append("\nstopping: what runs saves and ends; Ctrl-C again stops it at once", "yellow")

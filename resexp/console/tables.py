@@ -13,10 +13,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import APART, DIALS, Cell, arm_of
-from resexp.record.result import CellResult, Replicate, mean
+from resexp.config import Cell, arm_of
+from resexp.record.result import CellResult, Replicate, differing, mean
 from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
+from resexp.wording import accuracy_text, duration, loss_text
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
 STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "waiting": "dim"}
@@ -31,20 +32,6 @@ def console() -> Console:
 def command() -> str:
     """The word by which the user calls this program."""
     return os.environ.get("RESEXP_COMMAND", "resexp")
-
-
-def loss_text(value: float | None) -> str:
-    """A loss to three significant digits."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0 or 1e-4 <= abs(value) < 1000:
-        return f"{value:#.3g}".rstrip(".")
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e5 else f"{value:.1e}"
-
-
-def accuracy_text(value: float | None) -> str:
-    """An accuracy to three places."""
-    return "–" if value is None else f"{value:.3f}"
 
 
 def spread(values: Iterable[float | None], text: Callable[[float | None], str] = loss_text) -> str:
@@ -67,16 +54,6 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(BARS[min(7, int((m - low) / span * 8))] for m in means)
 
 
-def duration(seconds: float | None) -> str:
-    """`4.2 s`, `3 min 20 s`, `2 h 05 min`."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def verdicts(result: CellResult) -> Text:
     """`5 trained`, or `3 trained, 2 slow`; the status where it is not done."""
     if result.status != "done":
@@ -97,16 +74,10 @@ def replicates_table(result: CellResult) -> Table:
     return table
 
 
-def _flags(result: CellResult, replicate: Replicate) -> list[str]:
-    """The flags worth showing: a stuck loss hovers about ℓ0, which is no explosion."""
-    stuck = result.verdict(replicate) == "stuck"
-    return [flag for flag in result.flags(replicate) if not (stuck and flag == "exploding")]
-
-
 def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     word = result.verdict(replicate)
     text = Text(word or "–", COLORS.get(word or "", "dim"))
-    return text.append("".join(f" ({flag})" for flag in _flags(result, replicate)), "dim")
+    return text.append("".join(f" ({flag})" for flag in result.shown_flags(replicate)), "dim")
 
 
 class Matrix:
@@ -116,11 +87,11 @@ class Matrix:
     """
 
     def __init__(self, results: Sequence[CellResult]) -> None:
-        self.keys = _swept(results)
+        self.keys = differing(results)
         self.arms = list(dict.fromkeys(arm_of(r.choices) for r in results))
         self.rows: dict[tuple[str, ...], dict[str, CellResult]] = {}
         for result in results:
-            flat = _flat(result)
+            flat = result.identity
             self.rows.setdefault(tuple(flat.get(k, "–") for k in self.keys), {})[arm_of(result.choices)] = result
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -149,34 +120,26 @@ def _matrix_cell(result: CellResult | None) -> Text:
         return verdicts(result)
     parts = Text("\n").join(verdicts(result).split(", "))
     parts.append(f"\n{loss_text(mean(r.loss_train for r in result.replicates))}", "dim")
-    flagged = {flag for r in result.replicates for flag in _flags(result, r)}
+    flagged = {flag for r in result.replicates for flag in result.shown_flags(r)}
     return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 
-def _flat(result: CellResult) -> dict[str, str]:
-    """What makes a cell another one, as text."""
-    passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
-    told = ((k, v) for k, v in result.flat.items() if k.split(".")[0] not in passing)
-    return {k: str(v) for k, v in told if not k.endswith("._target_")}
-
-
-def _swept(results: Sequence[CellResult]) -> list[str]:
-    """Depth, and what else differs between cells, but for the arm and for options that only another choice brings."""
-    flats = [_flat(result) for result in results]
-    differ = [k for k in dict.fromkeys(k for flat in flats for k in flat) if len({flat.get(k) for flat in flats}) > 1]
-    told = {"depth", "norm", "residual"}
-    return ["depth", *(k for k in differ if k not in told and not ("." in k and k.split(".")[0] in {*differ, *told}))]
-
-
 def runs_table(results: Sequence[CellResult]) -> Table:
-    """A row per cell of an outputs directory."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """A row per cell of an outputs directory: of several, what differs, and the digits that end their directories."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    keys = differing(results) if len(results) > 1 else []
+    for key in keys:
+        table.add_column(key, justify="right")
+    table.add_column("arm")
     table.add_column("run", overflow="fold")
-    for name in ("verdicts", "train loss", "val accuracy", "time"):
+    for name in ("verdicts", "train loss", "accuracy", "time"):
         table.add_column(name, justify="left" if name == "verdicts" else "right")
     for r in results:
         loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
-        table.add_row(r.name, verdicts(r), loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
+        flat, name = r.identity, r.name.rpartition("-")[2] if keys else r.name
+        what = (Text(name), Text("\n").join(verdicts(r).split(", ")))
+        where = (flat.get(key, "–") for key in keys)
+        table.add_row(*where, arm_of(r.choices), *what, loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
     return table
 
 
@@ -184,11 +147,11 @@ def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
     """A row per arm: its best learning rate, and what the other seeds came to with it."""
     caption = f"lr: the best on seeds {', '.join(map(str, tuning))}; what it came to: on the others"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
-    keys = _swept([choice.test for choice in found])
+    keys = differing([choice.test for choice in found])
     for key in (*(key for key in keys if key != KEY), "arm", "best lr", "verdicts", "train loss"):
         table.add_column(key, justify="left" if key in ("arm", "verdicts") else "right")
     for choice in found:
-        flat, arm = _flat(choice.test), arm_of(choice.test.choices)
+        flat, arm = choice.test.identity, arm_of(choice.test.choices)
         loss = loss_text(mean(r.loss_train for r in choice.test.replicates))
         rate = f"{choice.value:g}" + " (at the edge)" * choice.at_edge
         table.add_row(*(flat.get(k, "–") for k in keys if k != KEY), arm, rate, verdicts(choice.test), loss)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from resexp.data.dataset import Data, Split
-from resexp.engine.replay import Stack, hand_over, put_stacks
+from resexp.engine.recording import UnrepeatableError, copied, record
+from resexp.engine.rewrites import simplified
+from resexp.engine.tape import Tape
 from resexp.nn.dropout import Dropout
 from resexp.nn.init import Scheme, initialise
 
@@ -37,14 +39,10 @@ Rows = int | slice
 
 @dataclass(frozen=True)
 class Lane:
-    """Replicates that go through the network together: all of them under vmap, or one.
-
-    `outer` are the parameters outside stacks.
-    """
+    """Replicates that go through the network together: all of them under vmap, or one."""
 
     rows: Rows
     params: dict[str, Tensor]
-    outer: dict[str, Tensor]
     grads: tuple[Tensor, ...]
     buffers: dict[str, Tensor]
 
@@ -87,17 +85,14 @@ class Pack:
         buffers = [dict(network.named_buffers()) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self.network = _without_values(networks[0])
-        if vmapped:
-            put_stacks(self.network)
+        self._passes: dict[Any, Callable[[Tensor, Tensor], Tensor]] = {}
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
-        self._stacks = [module for module in self.network.modules() if isinstance(module, Stack)]
         self.lanes = [self._lane(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
 
     def _lane(self, rows: Rows) -> Lane:
         params = {name: view.requires_grad_() for name, view in self.views(self.weights_RP, rows).items()}
-        grads = tuple(self.views(self.grads_RP, rows).values())
         buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
-        return Lane(rows, params, hand_over(self.network, params), grads, buffers)
+        return Lane(rows, params, tuple(self.views(self.grads_RP, rows).values()), buffers)
 
     def views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
@@ -128,16 +123,14 @@ class Pack:
         logits, y = logits.flatten(0, -2), y.flatten()
         return F.cross_entropy(logits, y), (logits.argmax(-1) == y).to(logits.dtype).mean()
 
-    def _mode(self, *, training: bool, dropout: bool = False, replays: bool = False) -> None:
+    def _mode(self, *, training: bool, dropout: bool = False) -> None:
         if self.network.training != training:
             self.network.train(training)
-        for stack in self._stacks:
-            stack.replays = replays
         for module in self._dropouts:
             module.train(dropout)
 
     def as_measured(self) -> None:
-        """Let the network run as training has it, but for dropout, and block by block."""
+        """Let the network run as training has it, but for dropout."""
         self._mode(training=True)
 
     def _over(self, in_dims: tuple[int | None, ...]) -> Callable[..., Any]:
@@ -145,16 +138,55 @@ class Pack:
 
     def backward(self, x_RB: Tensor, y_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Write the gradients of each replicate's loss on its own batch; the losses and accuracies, (R,)."""
-        self._mode(training=True, dropout=True, replays=True)
-        loss_R, accuracy_R = self.weights_RP.new_empty(2, len(self))
+        self._mode(training=True, dropout=True)
+        batch = x_RB.shape, x_RB.dtype
+        if batch not in self._passes:
+            self._passes[batch] = self._pass(x_RB, y_RB)
+        loss_R, accuracy_R = self._passes[batch](x_RB, y_RB)
+        return loss_R, accuracy_R
+
+    def _pass(self, x_RB: Tensor, y_RB: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """How to go forward and backward on batches such as this: as recorded, where that is sure to be the same.
+
+        Where it is depends on the network alone, never on the pack or the step: a recorded pass rounds differently.
+        """
+        if self.mode != "vmap" or self.device.type != "cpu":
+            return self._forward_and_backward
+        x_RB, y_RB = x_RB.clone(), y_RB.clone()
+        measured_2R = self.weights_RP.new_empty(2, len(self))
+
+        def run() -> None:
+            measured_2R.copy_(self._forward_and_backward(x_RB, y_RB))
+
+        network = self.network
+        try:
+            self.network = copied(network)
+            ops = record(run, self.network, self.buffers)
+            tape = Tape(simplified(ops))
+        except UnrepeatableError:
+            return self._forward_and_backward
+        finally:
+            self.network = network
+
+        def repeat(x: Tensor, y: Tensor) -> Tensor:
+            x_RB.copy_(x)
+            y_RB.copy_(y)
+            tape()
+            return measured_2R.clone()
+
+        return repeat
+
+    def _forward_and_backward(self, x_RB: Tensor, y_RB: Tensor) -> Tensor:
+        """As `backward`, by torch.func and autograd."""
+        measured_2R = self.weights_RP.new_empty(2, len(self))
         measure = self._over((0, 0, 0, 0))
         for lane in self.lanes:
-            loss, accuracy = measure(lane.outer, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
+            loss, accuracy = measure(lane.params, lane.buffers, x_RB[lane.rows], y_RB[lane.rows])
             grads = torch.autograd.grad(loss.sum(), tuple(lane.params.values()), materialize_grads=True)
             for view, grad in zip(lane.grads, grads, strict=True):
                 view.copy_(grad)
-            loss_R[lane.rows], accuracy_R[lane.rows] = loss.detach(), accuracy
-        return loss_R, accuracy_R
+            measured_2R[0, lane.rows], measured_2R[1, lane.rows] = loss.detach(), accuracy
+        return measured_2R
 
     def clip(self, largest: float | None) -> Tensor:
         """Each replicate's gradient norm (R,), by which its gradients are scaled down where it is above `largest`."""

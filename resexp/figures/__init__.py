@@ -1,1 +1,1 @@
-"""Arrays → matplotlib figures, for TensorBoard and reports alike; no torch, and no window."""
+"""Arrays → matplotlib figures, for TensorBoard and reports alike; they know no results, no torch, and no window."""

@@ -57,8 +57,7 @@ class Site:
 class Residual(nn.Module):
     """A residual scheme: how the stream x and the branch f make the next stream, all of one shape.
 
-    The stream is (B, D), (B, T, D), or (B, D, H, W). A scheme keeps of its site just what it needs: where blocks differ
-    in nothing but their parameters, training is faster.
+    The stream is (B, D), (B, T, D), or (B, D, H, W).
     """
 
     shared = False
@@ -69,7 +68,7 @@ class Residual(nn.Module):
 
     def __init__(self, site: Site, own_init: bool = True) -> None:
         super().__init__()
-        self.own_init = own_init
+        self.site, self.own_init = site, own_init
 
     def enter(self, u: Tensor) -> Tensor:
         """What the branch sees of the normalised stream u."""

@@ -36,6 +36,7 @@ def recorded(cell: Cell, error: str | None = None) -> CellResult:
         error=result.error or (None if result.status == "done" else error),
         seconds=result.seconds,
         notes=result.notes,
+        cost=result.cost,
     )
 
 

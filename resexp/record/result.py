@@ -1,11 +1,11 @@
 """What a cell came to."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from resexp.config import Cell
+from resexp.config import APART, DIALS, Cell
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
@@ -34,8 +34,31 @@ class Replicate:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What training took.
+
+    Attributes:
+        parameters: of a replicate.
+        flops: of a step of a replicate, forward and backward, matrix products alone; None where they cannot be counted.
+        saved: bytes that a step of a replicate keeps for its backward, where nothing is replayed; None likewise.
+        step_seconds: the median time of a step of the pack.
+        replicates: in the pack.
+
+    """
+
+    parameters: int
+    flops: int | None
+    saved: int | None
+    step_seconds: float | None
+    replicates: int
+
+
+@dataclass(frozen=True)
 class CellResult:
-    """A cell as recorded. `path` is absolute; `error` None or a line; `notes` lines on what went unusually."""
+    """A cell as recorded. `path` is absolute; `error` None or a line; `notes` lines on what went unusually.
+
+    `cost` is that of the pack trained last.
+    """
 
     id: str
     name: str
@@ -48,6 +71,7 @@ class CellResult:
     error: str | None = None
     seconds: float | None = None
     notes: list[str] = field(default_factory=list)
+    cost: Cost | None = None
 
     @property
     def is_judged(self) -> bool:
@@ -62,12 +86,24 @@ class CellResult:
         """The flags of one of its replicates."""
         return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
 
+    def shown_flags(self, replicate: Replicate) -> list[str]:
+        """The flags worth showing: a stuck loss hovers about ℓ0, which is no explosion."""
+        stuck = self.verdict(replicate) == "stuck"
+        return [flag for flag in self.flags(replicate) if not (stuck and flag == "exploding")]
+
     @property
     def flat(self) -> dict[str, Any]:
         """The configuration in one level: dials, choices, and the options of the groups as `group.key`."""
         groups = {g: self.config.get(g, {}) for g in self.choices}
         dials = {k: v for k, v in self.config.items() if k not in groups}
         return {**dials, **self.choices, **{f"{g}.{k}": v for g, values in groups.items() for k, v in values.items()}}
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes a cell another one, as text."""
+        passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
+        known = ((k, v) for k, v in self.flat.items() if k.split(".")[0] not in passing)
+        return {k: str(v) for k, v in known if not k.endswith("._target_")}
 
     def to_json(self) -> dict[str, Any]:
         """One object of `resexp runs --json`."""
@@ -86,6 +122,14 @@ def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
     """A result with what the cell itself tells."""
     common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
     return CellResult(**{**common, "status": status, "config": cell.config, **more})
+
+
+def differing(results: Sequence[CellResult]) -> list[str]:
+    """Depth, and what else differs between cells, but for the arm and for options that only another choice brings."""
+    flats = [result.identity for result in results]
+    differ = [k for k in dict.fromkeys(k for flat in flats for k in flat) if len({flat.get(k) for flat in flats}) > 1]
+    told = {"depth", "norm", "residual"}
+    return ["depth", *(k for k in differ if k not in told and not ("." in k and k.split(".")[0] in {*differ, *told}))]
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -31,7 +31,7 @@ from omegaconf import OmegaConf
 
 from resexp.config import Cell, arm_of
 from resexp.kinds import InputError
-from resexp.record.result import CellResult, Replicate
+from resexp.record.result import CellResult, Cost, Replicate
 from resexp.stats.verdict import Reference
 
 PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard")
@@ -188,7 +188,8 @@ def _stored(stored: dict[str, Any], place: dict[str, Any]) -> CellResult:
     replicates = [Replicate(**r) for r in stored["replicates"]]
     if stored["status"] not in ("done", "failed", "interrupted"):
         raise ValueError(stored["status"])
-    return CellResult(**{**stored, **place, "replicates": replicates, "reference": reference})
+    cost = Cost(**stored["cost"]) if stored.get("cost") else None  # which older results have not
+    return CellResult(**{**stored, **place, "replicates": replicates, "reference": reference, "cost": cost})
 
 
 def _known(about: dict[str, Any], place: dict[str, Any]) -> CellResult:

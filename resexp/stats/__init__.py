@@ -1,1 +1,1 @@
-"""What results mean (numpy only)."""
+"""What results mean (numpy and scipy)."""

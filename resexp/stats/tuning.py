@@ -1,10 +1,12 @@
 """The learning rate as a part of the arm: some seeds choose it, the others test the choice."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from resexp.record.result import CellResult
+from resexp.stats.scores import lr_sensitivity
 
 KEY = "optimizer.lr"
 
@@ -17,12 +19,22 @@ class Choice:
         value: its learning rate.
         at_edge: whether that is the lowest or highest there was, so that a better one may lie beyond.
         test: the cell, with the replicates that had no part in the choice.
+        tuned: whether there were others.
+        sensitivity: to the learning rate, in nats, on the seeds of `test`; None where there were no others.
 
     """
 
     value: float
     at_edge: bool
     test: CellResult
+    tuned: bool = True
+    sensitivity: float | None = None
+
+
+def rank(trained: Sequence[bool], losses: Sequence[float | None]) -> tuple[int, float]:
+    """What puts the best rate first: the most replicates `trained`, then the lowest median ℓ_T; None is the worst."""
+    known = [math.inf if loss is None or math.isnan(loss) else loss for loss in losses]
+    return -sum(trained), median(known) if known else math.inf
 
 
 def choices(results: Sequence[CellResult], tuning: Sequence[int]) -> list[Choice]:
@@ -35,18 +47,26 @@ def choices(results: Sequence[CellResult], tuning: Sequence[int]) -> list[Choice
         if result.status == "done":
             same = {k: v for k, v in result.flat.items() if k not in (KEY, "seeds")}
             groups.setdefault(repr(sorted(same.items(), key=str)), []).append(result)
-    return [_choice(group, tuning) for group in groups.values()]
+    return [choice(group, tuning) for group in groups.values()]
 
 
-def _choice(group: Sequence[CellResult], tuning: Sequence[int]) -> Choice:
-    def rank(result: CellResult) -> tuple[int, float]:
+def choice(group: Sequence[CellResult], tuning: Sequence[int]) -> Choice:
+    """The best of cells that differ in their learning rate only; where there is one, it is the best at any seeds."""
+
+    def of(result: CellResult) -> tuple[int, float]:
         mine = [r for r in result.replicates if r.seed in tuning]
-        trained = sum(result.verdict(r) == "trained" for r in mine)
-        losses = [float("inf") if r.loss_train is None else r.loss_train for r in mine]
-        return -trained, median(losses) if losses else float("inf")
+        return rank([result.verdict(r) == "trained" for r in mine], [r.loss_train for r in mine])
 
-    best = min(group, key=rank)
-    rates = [float(result.flat[KEY]) for result in group]
-    value = float(best.flat[KEY])
-    test = replace(best, replicates=[r for r in best.replicates if r.seed not in tuning])
-    return Choice(value, value in (min(rates), max(rates)), test)
+    best = min(group, key=of)
+    rates = [float(result.flat.get(KEY, math.nan)) for result in group]
+    value = float(best.flat.get(KEY, math.nan))
+    tests = [[r for r in result.replicates if r.seed not in tuning] for result in group]
+    ends = {rate: [r.loss_train for r in kept] for rate, kept in zip(rates, tests, strict=True)}
+    tuned = len(rates) > 1
+    return Choice(
+        value=value,
+        at_edge=tuned and value in (min(rates), max(rates)),
+        test=replace(best, replicates=tests[group.index(best)]),
+        tuned=tuned,
+        sensitivity=lr_sensitivity(ends, best.reference) if best.reference else None,
+    )

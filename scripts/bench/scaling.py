@@ -6,7 +6,7 @@ from statistics import median
 
 import torch
 
-from resexp.build import build, flops, load_data
+from resexp.build import build, load_data, work
 from resexp.compose import Composer
 from resexp.engine.events import Steps
 from resexp.engine.fit import fit
@@ -30,11 +30,11 @@ def main() -> None:
     rate = multiply_rate()
     cell = Composer().cell([*sys.argv[1:], f"steps={WARM_UP + TIMED}", "log_every=1", "eval_every=1000"])
     training = build(cell, cell.dials.seed_list, load_data(cell))
-    work = flops(training)
-    assert work
+    operations = (work(training)[0] or 0) * len(training.pack)
+    assert operations
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     step = median(b - a for a, b in zip(ticks[WARM_UP:], ticks[WARM_UP + 1 :], strict=False))
-    print(1000 * step, work / step / rate)
+    print(1000 * step, operations / step / rate)
 
 
 if __name__ == "__main__":

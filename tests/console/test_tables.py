@@ -3,7 +3,6 @@
 import io
 import math
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -76,27 +75,6 @@ def test_a_sparkline_fits(values, width):
     line = tables.sparkline(values, width)
     assert len(line) <= width
     assert {*line} <= {*tables.BARS}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.00174, "0.00174"),
-        (0.16, "0.160"),
-        (2.3, "2.30"),
-        (1044.2, "1,044"),
-        (3.2e7, "3.2e+07"),
-        (0, "0.00"),
-        (None, "–"),
-    ],
-)
-def test_losses_have_three_digits(value, text):
-    assert tables.loss_text(value) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(4.23, "4.2 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (None, "–")])
-def test_durations(seconds, text):
-    assert tables.duration(seconds) == text
 
 
 def test_names_are_printed_as_they_are():

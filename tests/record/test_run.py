@@ -283,7 +283,7 @@ def test_verdicts_are_computed_on_reading(cell):
 def test_frames(cell):
     train(cell("norm=pre"))
     train(cell("norm=post", "seeds=2"))
-    cells, replicates, steps = resexp.load("outputs")
+    cells, replicates, steps, _ = resexp.load("outputs")
     assert {*cells["arm"]} == {"pre+residual", "post+residual"}
     assert {*cells["optimizer.lr"]} == {1e-3}
     assert len(replicates) == 5
@@ -315,3 +315,15 @@ def test_python_does_what_the_command_does(cell, tmp_path):
     assert result.path.startswith(str(tmp_path / "a b,c"))
     with pytest.raises(InputError, match="did you mean depth"):
         resexp.train(dept=2)
+
+
+def test_what_training_took_is_recorded(cell, references):
+    costs = {norm: train(cell(f"norm={norm}", "steps=8")).cost for norm in ("none", "pre")}
+    none, pre = costs["none"], costs["pre"]
+    assert RunDir(cell("norm=pre", "steps=8").path).result().cost == pre
+    assert pre.parameters > none.parameters == 16 * 64 + 16 + 2 * 2 * (16 * 16 + 16) + 16 * 10 + 10
+    products = 16 * 64 + 4 * 16 * 16 + 16 * 10
+    assert none.flops == pre.flops == 2 * 32 * (3 * products - 16 * 64)  # no gradient of the data
+    assert pre.saved > none.saved > 0
+    assert 0 < none.step_seconds < 1
+    assert none.replicates == 3

@@ -9,7 +9,7 @@ from resexp.nn.dropout import dropout_of
 class LinearAct(nn.Module):
     """φ(W u + b), as many write it by hand. D·(D + 1) parameters; `dropout` follows φ.
 
-    Its mean is not zero and adds up along a residual stream: x + ReLU(W x) grows 2.91-fold per layer.
+    Its mean is not zero and adds up along a residual stream: x + ReLU(W x) grows 2.90-fold per layer.
     """
 
     beside_activation = ("fc",)

@@ -18,14 +18,13 @@ class DeepNorm(Residual):
 
     def __init__(self, site: Site, own_init: bool = True) -> None:
         super().__init__(site, own_init)
-        self.branches = site.branches
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """α x + f."""
-        return math.pow(self.branches, 0.25) * x + f
+        return math.pow(self.site.branches, 0.25) * x + f
 
     @torch.no_grad()
     def init(self, body: nn.Module) -> None:
         """Shrink the branch's weights."""
         for layer in signal_path(body):
-            layer.weight *= math.pow(4 * self.branches, -0.25)
+            layer.weight *= math.pow(4 * self.site.branches, -0.25)

@@ -24,7 +24,6 @@ class Fixup(Residual):
 
     def __init__(self, site: Site, own_init: bool = True) -> None:
         super().__init__(site, own_init)
-        self.branches = site.branches
         self.scale, self.bias = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
@@ -43,7 +42,7 @@ class Fixup(Residual):
         """The last weight 0, the others shrunk."""
         *others, last = signal_path(body)
         for layer in others:
-            layer.weight *= self.branches ** (-1 / (2 * len(others)))
+            layer.weight *= self.site.branches ** (-1 / (2 * len(others)))
         last.weight.zero_()
 
 

@@ -4,19 +4,15 @@ import math
 
 from torch import Tensor
 
-from resexp.nn.block import Residual, Site
+from resexp.nn.block import Residual
 
 
 class LayerNormScaling(Residual):
     """x + f(norm(x)/√l), l the 1-based layer. Sun 2025 (2502.05795). No parameters."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self.layer = site.layer
-
     def enter(self, u: Tensor) -> Tensor:
         """u/√l."""
-        return u / math.sqrt(self.layer)
+        return u / math.sqrt(self.site.layer)
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """x + f."""

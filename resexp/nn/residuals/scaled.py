@@ -4,16 +4,12 @@ import math
 
 from torch import Tensor
 
-from resexp.nn.block import Residual, Site
+from resexp.nn.block import Residual
 
 
 class Scaled(Residual):
     """x + f/√B, B the number of branches. Hayou 2021 (2010.12859). No parameters."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self.branches = site.branches
-
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """x + f/√B."""
-        return x + f / math.sqrt(self.branches)
+        return x + f / math.sqrt(self.site.branches)

@@ -1,0 +1,37 @@
+"""Depth × learning rate: how many of the replicates are trained, an arm in each panel."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from resexp.figures.palette import INK, MUTED, NONE, VERDICT_COLORS
+from resexp.figures.style import WIDE, fold, panels, styled
+
+Cells = Mapping[tuple[int, float], tuple[int, int]]
+"""(depth, learning rate) → (trained, replicates)."""
+
+
+def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[float], width: float) -> Figure:
+    """A panel per arm: rows are learning rates, columns depths."""
+    with styled():
+        figure, axes = panels(len(rows), width, 0.3 * len(rates) + 0.45)
+        for axis, (name, cells) in zip(axes, rows.items(), strict=True):
+            axis.set_title(fold(name.split(), 24 if width >= WIDE else 21))
+            axis.grid(visible=False)
+            axis.spines[:].set_visible(False)
+            axis.tick_params(length=0)
+            for (depth, rate), (trained, count) in cells.items():
+                x, y = depths.index(depth), rates.index(rate)
+                share = trained / count if count else 0.0
+                fill = VERDICT_COLORS["trained"]
+                axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor=fill, alpha=share, linewidth=0))
+                axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor="none", edgecolor=NONE, linewidth=0.6))
+                text = f"{trained}/{count}" if count else "–"
+                axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK)
+        axes[0].set(xlim=(-0.03, len(depths)), ylim=(-0.03, len(rates)))
+        axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths])
+        axes[0].set_yticks([y + 0.46 for y in range(len(rates))], [f"{rate:g}" for rate in rates])
+        figure.supxlabel("depth (blocks)", fontsize=9, color=MUTED)
+        figure.supylabel("learning rate", fontsize=9, color=MUTED)
+        return figure

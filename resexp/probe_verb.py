@@ -1,0 +1,38 @@
+"""The verb `probe`: networks looked at without training them."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from rich.console import Group
+
+from resexp.compose import Composer
+from resexp.console import tables
+from resexp.console.probe import Profile, lines
+from resexp.kinds import refuse
+
+
+def run(argv: list[str]) -> int:
+    """Probe what a command line asks for; the exit code."""
+    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as for `train`
+        sys.path.append(here)
+    parser = ArgumentParser(prog="resexp probe", description="Look into networks before training.", allow_abbrev=False)
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
+    parser.add_argument("-m", "--multirun", action="store_true", help="every combination, a line each")
+    parser.add_argument("--json", action="store_true", help="a list with one object per cell")
+    parser.add_argument("--config-dir", metavar="DIR", help="your own options")
+    args = parser.parse_intermixed_args(argv)
+    composer = Composer(args.config_dir)
+    overrides = composer.overrides(args.overrides)
+    many = args.multirun or composer.is_sweep(overrides)
+    cells = [cell for _, cell in composer.jobs(overrides)] if many else [composer.cell(overrides)]
+    from resexp.probing import look
+
+    found = [look(cell) for cell in cells]
+    if args.json:
+        print(json.dumps([one.to_json() for one in found], indent=1, allow_nan=False))
+    else:
+        tables.console().print(lines(found) if many else Group(*map(Profile, found)))
+    return 0

@@ -1,0 +1,124 @@
+"""One network looked at before it is trained: a pass forward and backward, beside what the theory predicts."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resexp.build import build, check_available, load_data, threads
+from resexp.config import Cell
+from resexp.diagnostics.blocks import find_blocks
+from resexp.diagnostics.probe import Probe, cross_entropy
+from resexp.diagnostics.suite import Suite
+from resexp.engine.xray import Xray
+from resexp.stats.diagnosis import Array, Gain, Probed, diagnose, measured_depth
+from resexp.theory import Arm, Prediction, predict, trainable_depth, without_theory
+
+DEEPEST = 512
+"""Blocks up to which the theory looks for a limit."""
+
+QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
+
+
+def look(cell: Cell) -> Probed:
+    """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
+    check_available(cell)
+    data = load_data(cell)
+    with threads(cell.dials.threads):
+        training = build(cell, cell.dials.seed_list, data)
+        seen = Xray(Suite(QUANTITIES, ()), training.pack, training.data, lr=0.0).look(0).values
+    values = {name: np.asarray(value, np.float64) for name, value in seen.items()}
+    arm = _arm(cell, values)
+    reason = _beyond_theory(cell) or without_theory(arm)
+    usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
+    advice = "" if usual else "; try norm=pre residual=on"
+    prediction = None if reason else predict(arm)
+    limit = None if reason else trainable_depth(arm, most=DEEPEST)
+    depth = limit.depth if limit else math.nan
+    return _probed(values, cell.config, cell.name, prediction, depth, advice, reason)
+
+
+def look_at_module(
+    module: nn.Module,
+    batch: Tensor | tuple[Tensor, Tensor],
+    loss: Callable[[Any, Tensor], Tensor] | None = None,
+    blocks: str | None = None,
+) -> Probed:
+    """As `resexp.probe`."""
+    x, y = batch if isinstance(batch, tuple) else (batch, None)
+    was_training = module.training
+    probe = Probe(
+        network=module.train(),
+        blocks=find_blocks(module, blocks),
+        params={name: p.detach()[None] for name, p in module.named_parameters()},
+        buffers={name: b[None] for name, b in module.named_buffers()},
+        x=x,
+        y=torch.zeros(0) if y is None else y,
+        loss=loss or (_along_random_direction if y is None else cross_entropy),
+    )
+    try:
+        found = Suite(QUANTITIES, ())(probe, dear=False)
+    finally:
+        module.train(was_training)
+    values = {name: value.cpu().numpy() for name, value in found.items()}
+    return _probed(values, {"blocks": list(probe.blocks)}, type(module).__name__, None, math.nan, "", "a module")
+
+
+def _along_random_direction(output: Any, _: Tensor) -> Tensor:
+    """The mean over samples of the output along a fixed random direction, as a random head has it."""
+    first: Tensor = output[0] if isinstance(output, tuple) else output
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(first.shape[1:], generator=generator).to(first)
+    return (first * direction).flatten(1).sum(1).mean()
+
+
+def _beyond_theory(cell: Cell) -> str | None:
+    """Why the names of a cell's choices do not tell the theory what they are."""
+    for group in ("norm", "normalizer", "residual", "body", "init", "model"):
+        target = cell.options[group]["_target_"]
+        if not target.startswith("resexp."):
+            return f"{group}._target_={target}: the theory knows what is shipped"
+    gain = cell.options["init"].get("gain", 1.0)
+    return None if gain == 1 else f"init.gain={gain}: the theory covers 1"
+
+
+def _arm(cell: Cell, values: Mapping[str, Array]) -> Arm:
+    """What the theory knows of a cell, with the stream that enters its first block as it was measured."""
+    options, (q, cosine) = cell.options, (float(np.median(values[n][:, 0])) for n in ("stream_rms", "pair_cosine"))
+    own = {key: options["init"][key] for key in ("weight_variance", "bias_variance") if key in options["init"]}
+    start = options["residual"].get("start", 0.0)
+    groups = ("norm", "normalizer", "residual", "body", "init", "model")
+    chosen: dict[str, Any] = {group: cell.choices[group] for group in groups}
+    dials: dict[str, Any] = {"depth": cell.dials.depth, "activation": cell.dials.activation}
+    return Arm(**chosen, **dials, start=start, **own, second_moment=q * q, cosine=cosine, batch_cosine=cosine)
+
+
+def _probed(
+    values: Mapping[str, Array],
+    config: Mapping[str, Any],
+    name: str,
+    prediction: Prediction | None,
+    depth: float,
+    advice: str,
+    reason: str | None,
+) -> Probed:
+    count = values["stream_rms"].shape[1] - 1
+    with np.errstate(all="ignore"):
+        ratios = [
+            (values[n][:, a] / values[n][:, b]) ** 2 for n, a, b in (("stream_rms", -1, 0), ("stream_grad", 0, -1))
+        ]
+    forward, backward = (
+        Gain.of(ratio, count, _finite(getattr(prediction, gain)) if prediction else None)
+        for ratio, gain in zip(ratios, ("gain_forward", "gain_backward"), strict=True)
+    )
+    layers = {n: np.median(v, axis=0) for n, v in values.items()}
+    limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
+    said = diagnose(count, forward, backward, layers, limit, advice)
+    return Probed(config, name, forward, backward, layers, _finite(limit), said, reason)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

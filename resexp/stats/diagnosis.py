@@ -1,0 +1,130 @@
+"""What a network at initialisation tells of how deep it can be trained, in numbers and in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+# Shapes: R replicates, L blocks.
+
+Array = NDArray[np.float64]
+
+PARALLEL = 0.95
+"""The mean cosine of inputs from which a network hardly tells them apart: within theory's ε of 1."""
+
+GRADIENT_RANGE = 1e8
+"""The range of squared gradients over layers that training bears: theory's default."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A factor per layer of a squared norm: the geometric mean over layers and replicates, its 95 % t interval.
+
+    `predicted` is the theory's; None where there is none, or where nothing finite was measured.
+    """
+
+    measured: float | None
+    low: float | None
+    high: float | None
+    predicted: float | None
+
+    @classmethod
+    def of(cls, ratios_R: Array, layers: int, predicted: float | None) -> "Gain":
+        """From the ratios of squared norms at the two ends of the `layers`."""
+        with np.errstate(all="ignore"):
+            logs = np.log(ratios_R) / layers
+        logs = logs[np.isfinite(logs)]
+        if not len(logs):
+            return cls(None, None, None, predicted)
+        middle, low, high = float(logs.mean()), None, None
+        if len(logs) > 1:
+            reach = float(stdtrit(len(logs) - 1, 0.975) * logs.std(ddof=1) / math.sqrt(len(logs)))
+            low, high = math.exp(middle - reach), math.exp(middle + reach)
+        return cls(math.exp(middle), low, high, predicted)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A network at initialisation.
+
+    Attributes:
+        config: of a cell; what was asked for where a module was given.
+        name: in words.
+        gain_forward: of mean h², from block to block.
+        gain_backward: of ‖∂loss/∂h‖², from a block's output to its input.
+        layers: the median over replicates of `stream_rms` and `stream_grad` (L + 1), `weight_grad` (L), `pair_cosine`
+            (L + 1).
+        predicted_trainable_depth: in blocks; None where nothing limits it, or nothing is known.
+        diagnosis: in a sentence.
+
+    """
+
+    config: Mapping[str, Any]
+    name: str
+    gain_forward: Gain
+    gain_backward: Gain
+    layers: Mapping[str, Array]
+    predicted_trainable_depth: float | None
+    diagnosis: str
+    theory: str | None = field(default=None)
+    """Why there is no theory of it."""
+
+    @property
+    def depth(self) -> int:
+        """L."""
+        return len(self.layers["stream_rms"]) - 1
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.diagnosis}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As `resexp probe --json` gives it; what is not finite is null."""
+        layers = {name: [v if math.isfinite(v) else None for v in values] for name, values in self.layers.items()}
+        gains = {name: vars(getattr(self, name)) for name in ("gain_forward", "gain_backward")}
+        known = {"predicted_trainable_depth": self.predicted_trainable_depth, "diagnosis": self.diagnosis}
+        return {"config": dict(self.config), **gains, "layers": layers, **known}
+
+
+def measured_depth(backward: Gain, cosines: Sequence[float] | Array) -> float:
+    """The depth at which squared gradients span the range, or inputs are parallel, whichever is less; else infinite."""
+    gain = abs(math.log(backward.measured)) if backward.measured else 0.0
+    by_gradient = math.log(GRADIENT_RANGE) / gain if gain > 1e-9 else math.inf
+    parallel = np.flatnonzero(np.asarray(cosines) >= PARALLEL)
+    by_cosine = float(parallel[0]) if len(parallel) and parallel[0] > 0 else math.inf
+    return min(by_gradient, by_cosine)
+
+
+def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Array], limit: float, advice: str) -> str:
+    """A sentence: what stands in the way of training, if anything, and what to try."""
+    rms, grads, cosines = layers["stream_rms"], layers["stream_grad"], layers["pair_cosine"]
+    if not np.isfinite(rms).all():
+        return (
+            f"the stream leaves the range of numbers at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
+        )
+    if not np.any(grads):
+        return "no gradient reaches the stream yet, as where the head starts at 0: nothing to be told from it"
+    span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
+    found = []
+    if abs(span) >= math.log10(GRADIENT_RANGE) / 2:
+        way = "falls" if span < 0 else "grows"
+        per_layer = math.sqrt(backward.measured or 1.0)
+        found.append(f"gradient {way} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
+    growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
+    if growth >= math.log10(GRADIENT_RANGE) / 2:
+        found.append(f"the stream grows {_power(growth)}-fold")
+    if cosines[-1] >= PARALLEL:
+        found.append(f"inputs become parallel (cosine {cosines[-1]:.3f} after {depth} blocks)")
+    if depth > limit:
+        found = found or [f"signals last for about {limit:.0f} blocks"]
+        return f"{'; '.join(found)}: will hardly train at depth {depth}{advice}"
+    room = f"up to about {limit:.0f} blocks" if math.isfinite(limit) else "at any depth looked at"
+    return f"{'; '.join(found)}{': ' if found else ''}should train {room}"
+
+
+def _power(exponent: float) -> str:
+    digits = str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{digits}"

@@ -1,0 +1,50 @@
+"""The depth at which half of the replicates train, from successes at some depths: a penalised logistic fit.
+
+P(trained at depth L) = σ((ln D50 − ln L)/s). Where success and failure are separated, as a search by bisection leaves
+them, the likelihood is highest at s = 0; a penalty on ln s, the density of a normal distribution, keeps it away from
+there. The interval of D50 averages the penalised likelihood over s, as its profile does not; the centre of the penalty
+was set where simulated searches (scripts/bench/simulations.py) are covered about as often as they should be.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit, logsumexp
+
+MIDDLE, SPREAD = np.log(0.3), 1.0
+"""Mean and standard deviation of the penalty on ln s."""
+COVERAGE = 0.95
+POINTS, SLOPES = 801, 61
+REACH = 16.0
+"""How far beyond the depths tried D50 is looked for, as a factor."""
+
+Counts = Mapping[int, tuple[int, int]]
+"""Successes and replicates by depth."""
+
+Grid = NDArray[np.float64]
+
+
+def fit(counts: Counts, coverage: float = COVERAGE) -> tuple[float, float, float, float]:
+    """D50, the interval's ends, and s. Raises ValueError where there are no replicates."""
+    tried = {depth: pair for depth, pair in counts.items() if pair[1]}
+    if not tried:
+        raise ValueError("no replicates")
+    middle_M = np.linspace(np.log(min(tried) / REACH), np.log(max(tried) * REACH), POINTS)
+    log_s_S = np.linspace(MIDDLE - 3 * SPREAD, MIDDLE + 3 * SPREAD, SLOPES)
+    table_MS = _log_likelihood(tried, middle_M, log_s_S) - 0.5 * ((log_s_S - MIDDLE) / SPREAD) ** 2
+    weight_M = np.exp(logsumexp(table_MS, axis=1) - logsumexp(table_MS))
+    below_M = np.cumsum(weight_M)
+    tail = (1 - coverage) / 2
+    low, middle, high = (np.exp(np.interp(share, below_M, middle_M)) for share in (tail, 0.5, 1 - tail))
+    log_s = log_s_S[np.argmax(logsumexp(table_MS, axis=0))]
+    return float(middle), float(low), float(high), float(np.exp(log_s))
+
+
+def _log_likelihood(counts: Counts, middle_M: Grid, log_s_S: Grid) -> Grid:
+    """Of each midpoint ln D50 and each ln s."""
+    total = np.zeros((len(middle_M), len(log_s_S)))
+    for depth, (successes, replicates) in counts.items():
+        z_MS = (middle_M[:, None] - np.log(depth)) / np.exp(log_s_S)
+        total += successes * log_expit(z_MS) + (replicates - successes) * log_expit(-z_MS)
+    return total

@@ -1,0 +1,39 @@
+"""Numbers in words, the same in the terminal and in the report."""
+
+import math
+
+
+def loss_text(value: float | None) -> str:
+    """A loss to three significant digits."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0 or 1e-4 <= abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".")
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e5 else f"{value:.1e}"
+
+
+def accuracy_text(value: float | None) -> str:
+    """An accuracy to three places."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`4.2 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def scaled(count: float, unit: str) -> str:
+    """A count to three digits with its prefix: `1.52 GFLOP`, `640 kB`."""
+    prefixes = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
+    prefix, size = next(((p, s) for p, s in prefixes if count >= s), ("", 1.0))
+    return f"{f'{count / size:#.3g}'.rstrip('.')} {prefix}{unit}" if prefix else f"{count:g} {unit}"
+
+
+def listed(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

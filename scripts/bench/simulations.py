@@ -1,0 +1,164 @@
+"""How far the statistics keep their word, by simulated replicates of known truth: prints a table in Markdown.
+
+Every row is a share of independent simulations, ± its Monte Carlo standard error: false positives where there is no
+effect, and intervals that hold the truth. It takes a minute of one core. In the shapes, N counts simulations.
+"""
+
+import itertools
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from resexp.stats.depth import Depth50, DepthSearch, Ended
+from resexp.stats.factorial import factorial
+from resexp.stats.paired import compare, holm, sign_flip, tost
+
+SEEDS = (5, 8)
+SIMULATIONS, SEARCHES, FAMILY = 8000, 1000, 6
+SCALES = (0.05, 0.25, 0.5, 0.75)
+RATES = {3e-4: 1 / 2, 1e-3: 1.0, 3e-3: 1 / 3}
+"""How deep an arm trains at a learning rate, as a share of how deep at the best."""
+NOISES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "normal": lambda rng, shape: rng.normal(0, 1, shape),
+    "heavy-tailed (t, 3 df)": lambda rng, shape: rng.standard_t(3, shape),
+    "one in five diverges": lambda rng, shape: np.where(rng.random(shape) < 0.2, 8.0, rng.normal(0, 1, shape)),
+}
+"""Outcomes of a replicate on the scale y; two arms of the same noise do not differ."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A share: what of, what it should be, in how many simulations it held."""
+
+    what: str
+    wanted: str
+    held: int
+    of: int
+
+    def __str__(self) -> str:
+        share = self.held / self.of
+        error = math.sqrt(max(share * (1 - share), 1 / self.of) / self.of)
+        return f"| {self.what} | {self.wanted} | {100 * share:.1f} ± {100 * error:.1f} % | {self.of:,} |"
+
+
+def share(what: str, wanted: str, held: Sequence[bool]) -> Row:
+    return Row(what, wanted, sum(held), len(held))
+
+
+def tests(rng: np.random.Generator) -> Iterator[Row]:
+    """Paired comparisons of two arms that do not differ, and of a family of such."""
+    for n in SEEDS:
+        for noise, draw in NOISES.items():
+            d_NS = draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))
+            for sided, least in (("two-sided", 2), ("less", 1)):
+                p = [sign_flip(d_S, sided) for d_S in d_NS]  # type: ignore[arg-type]
+                note = f"≤ 5 % (its p is ≥ {least / 2**n:.3g})"
+                yield share(f"sign-flip test, {sided}, n = {n}, {noise}: p ≤ .05", note, [x <= 0.05 for x in p])
+        # the arms share a baseline, and with it the family's differences are dependent
+        y_NFS = rng.normal(0, 1, (SIMULATIONS // 2, FAMILY + 1, n))
+        families = [holm([sign_flip(y_FS[0] - y_S) for y_S in y_FS[1:]]) for y_FS in y_NFS]
+        named = f"Holm over {FAMILY} comparisons with one arm, n = {n}: any p ≤ .05"
+        yield share(named, "≤ 5 %", [min(family) <= 0.05 for family in families])
+        y_NRNS = rng.normal(0, 1, (SIMULATIONS // 4, 2, 3, n)) + rng.normal(0, 1, (SIMULATIONS // 4, 1, 1, n))
+        found = [[e.paired.p for e in factorial(_grid(y))] for y in y_NRNS]
+        yield share(f"factorial, n = {n}: p ≤ .05 of an effect", "≤ 5 %", [p <= 0.05 for ps in found for p in ps])
+        yield share(f"factorial, Holm over its 5, n = {n}: any p ≤ .05", "≤ 5 %", [min(holm(p)) <= 0.05 for p in found])
+
+
+def _grid(y_RNS: np.ndarray) -> dict[tuple[str, str], dict[int, float]]:
+    levels = [(r, n) for r in ("off", "on") for n in ("none", "pre", "post")]
+    return {level: dict(enumerate(row.tolist())) for level, row in zip(levels, y_RNS.reshape(6, -1), strict=True)}
+
+
+def intervals(rng: np.random.Generator) -> Iterator[Row]:
+    """Intervals of a mean difference of 1, and of equivalence at the margin, where it must not be found."""
+    for n in SEEDS:
+        for noise, draw in NOISES.items():
+            found = [compare(d_S) for d_S in 1 + draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))]
+            held = [f.interval.low <= 1 <= f.interval.high for f in found]
+            yield share(f"t interval, n = {n}, {noise}: holds the mean", "95 %", held)
+            held = [f.extremes.low <= 1 <= f.extremes.high for f in found]
+            exact = 100 * found[0].extremes.coverage
+            yield share(f"[min, max], n = {n}, {noise}: holds the median", f"{exact:.2f} %", held)
+        for spread in (0.1, 1.0):
+            at_margin = 1 + spread * rng.normal(0, 1, (SIMULATIONS, n))
+            words = [tost(d_S, 1.0).word for d_S in at_margin]
+            named = f"TOST, truth at the margin, noise {spread:g} × margin, n = {n}"
+            yield share(f"{named}: `equivalent`", "≤ 5 %", [w == "equivalent" for w in words])
+            yield share(f"{named}: `different`", "≤ 5 %", [w == "different" for w in words])
+    for n in SEEDS:  # few seeds say little of how often one diverges
+        d_NS = 8.0 * (rng.random((SIMULATIONS, n)) < 0.1) + rng.normal(0, 1, (SIMULATIONS, n))
+        found = [compare(d_S) for d_S in d_NS]
+        held = [f.interval.low <= 0.8 <= f.interval.high for f in found]
+        yield share(f"t interval, n = {n}, A alone diverges in one seed of ten: holds the mean", "95 %", held)
+
+
+def chance(depth: float, reach: float, s: float) -> float:
+    """That a replicate trains, where half of them do at the depth `reach`."""
+    return float(1 / (1 + (depth / reach) ** (1 / s)))
+
+
+def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> Depth50:
+    """A search of an arm that trains to `d50` times what `rates` says of each learning rate."""
+    asked = DepthSearch(rates=[*rates])
+    while trials := asked.propose():
+        for trial in trials:
+            chances = chance(trial.depth, d50 * rates[trial.rate], s)
+            ends = {seed: Ended(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
+            asked.tell(trial.depth, trial.rate, ends)
+    return asked.estimate()
+
+
+def d50_as_tuned(s: float, rates: Mapping[float, float], seeds: int = 3) -> float:
+    """The depth at which half train at the rate that `seeds` of them choose, as a share of that at the best rate."""
+
+    def trained(depth: float) -> float:
+        chances = [chance(depth, reach, s) for reach in rates.values()]
+        total = 0.0
+        for counts in itertools.product(range(seeds + 1), repeat=len(rates)):
+            weights = (
+                math.comb(seeds, c) * p**c * (1 - p) ** (seeds - c) for c, p in zip(counts, chances, strict=True)
+            )
+            best = [p for c, p in zip(counts, chances, strict=True) if c == max(counts)]
+            total += math.prod(weights) * sum(best) / len(best)
+        return total
+
+    return float(brentq(lambda depth: trained(depth) - 0.5, 0.05, 5))
+
+
+def depths(rng: np.random.Generator) -> Iterator[Row]:
+    """Searches for D50s between 8 and 128, at several widths of the transition; the choice of a rate is a part."""
+    for rates in ({1e-3: 1.0}, RATES):
+        for s in SCALES:
+            bests = np.exp(rng.uniform(math.log(8), math.log(128), SEARCHES if len(rates) == 1 else SEARCHES // 2))
+            found = [search(rng, best, s, rates) for best in bests]
+            truths = bests * (d50_as_tuned(s, rates) if len(rates) > 1 else 1.0)
+            held = [(f.low or 0) <= d <= (f.high or math.inf) for f, d in zip(found, truths, strict=True)]
+            errors = [math.log(f.d50 / d) for f, d in zip(found, truths, strict=True) if f.d50]
+            ratio = math.exp(np.median([math.log(f.high / f.low) for f in found if f.d50 and f.high and f.low]))
+            about = f"D50, s = {s:g}, {len(rates)} rate{'s' * (len(rates) > 1)}"
+            details = (
+                f"median ratio of its ends {ratio:.2f}, ln D50 off by {np.mean(errors):+.2f} ± {np.std(errors):.2f}, "
+            )
+            details += f"{np.mean([f.runs for f in found]):.0f} runs"
+            yield share(f"{about}: interval holds it ({details})", "95 %", held)
+            yield share(f"{about}: called non-monotone", "0 %", [not f.monotone for f in found])
+
+
+def main(draw: int = 0) -> None:
+    """All parts; another `draw` has other random numbers than those on which the intervals of D50 were set."""
+    start = time.process_time()
+    print("| what | should be | measured | simulations |\n|---|---|---|---|")
+    for number, part in enumerate((tests, intervals, depths)):
+        for row in part(np.random.default_rng(3 * draw + number)):
+            print(row, flush=True)
+    print(f"{time.process_time() - start:.0f} s of CPU time", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

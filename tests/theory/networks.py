@@ -1,0 +1,100 @@
+"""Real networks at initialisation, measured as the theory speaks of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from resexp.build import factory, recipe
+from resexp.compose import Composer
+from resexp.nn.init import initialise
+from resexp.nn.task import Task
+from resexp.theory import Arm, predict
+
+BATCH = 64
+BIAS, BATCH_BIAS = 4.0, 2.5
+"""The band per block, beside the standard error: BIAS/n, and BATCH_BIAS/B with BatchNorm.
+
+ffn has κ = 7, which moves mean logarithms by 3.5/n a block; LayerNorm's own gradient is of order 1/n. Of BatchNorm the
+theory is the limit of large batches.
+"""
+OPTIONS = ("activation", "norm", "residual", "body", "init", "model", "depth")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """(S, L + 1) of S seeds: ln mean h² over all inputs, and the mean over inputs of that of each; ln ‖∂loss/∂h_l‖²
+    relative to the last stream's; and the mean cosine of pairs.
+    """
+
+    log_moments: np.ndarray
+    log_moments_each: np.ndarray
+    log_gradients: np.ndarray
+    cosines: np.ndarray
+
+
+def overrides(arm: Arm, width: int) -> list[str]:
+    """The arm as a command line has it."""
+    given = [f"{option}={getattr(arm, option)}" for option in OPTIONS] + [f"width={width}"]
+    given += [f"normalizer={arm.normalizer}"]
+    given += [f"residual.start={arm.start}"] if arm.residual in ("skipinit", "layerscale") else []
+    if arm.init == "mean_field":
+        given += [f"init.weight_variance={arm.weight_variance}", f"init.bias_variance={arm.bias_variance}"]
+    return given
+
+
+def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
+    """The arm's blocks in float64, on normal streams as the arm has them, under random linear losses."""
+    cell = composer.cell(composer.overrides(overrides(arm, width)))
+    model, parts, scheme = factory(cell.options["model"]), recipe(cell), factory(cell.options["init"])()
+
+    def network(seed):
+        return initialise(lambda: model(parts, Task((width,), width)), seed, scheme)
+
+    runs = [_one(network(seed), arm, width, batch, seed) for seed in seeds]
+    return Measured(*map(np.array, zip(*runs, strict=True)))
+
+
+def _one(network, arm, width, batch, seed):
+    rng = torch.Generator().manual_seed(seed)
+    own, shared, cotangent = (torch.randn(b, width, generator=rng, dtype=torch.float64) for b in (batch, 1, batch))
+    network = network.double()
+    start = arm.second_moment**0.5 * (arm.cosine**0.5 * shared + (1 - arm.cosine) ** 0.5 * own)
+    streams = [start.requires_grad_()]
+    for block in network.blocks:
+        streams.append(block(streams[-1]))
+    gradients = torch.autograd.grad(network.head(network.final(streams[-1])), streams, cotangent)
+    h, g = torch.stack(streams).detach(), torch.stack(gradients)
+    unit = torch.nn.functional.normalize(h, dim=-1)
+    cosines = (unit.sum(1).square().sum(-1) - batch) / (batch * (batch - 1))
+    norms = g.square().sum((1, 2)).log()
+    moments = h.square().mean(-1)
+    return moments.mean(-1).log().numpy(), moments.log().mean(-1).numpy(), (norms - norms[-1]).numpy(), cosines.numpy()
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Measured less predicted: the mean over seeds, its standard error, and the band without it."""
+
+    mean: float
+    error: float
+    allowed: float
+
+    @property
+    def within(self) -> bool:
+        """Within four standard errors and the band."""
+        return abs(self.mean) <= 4 * self.error + self.allowed
+
+
+def gaps(composer: Composer, arm: Arm, width: int, seeds: Sequence[int]) -> dict[str, Gap]:
+    """Of the logarithms of forward and backward gain per block, and of the cosine after the last block."""
+    measured, predicted = measure(composer, arm, width, seeds), predict(arm)
+    allowed = BIAS / width + (BATCH_BIAS / BATCH if arm.normalizer == "batchnorm" and any(arm.placed) else 0.0)
+    moments, gradients = np.log(predicted.second_moments), np.log(predicted.gradients)
+    per_seed = {
+        "forward": (measured.log_moments[:, -1] - measured.log_moments[:, 0] - moments[-1] + moments[0]) / arm.depth,
+        "backward": (measured.log_gradients[:, 0] - gradients[0]) / arm.depth,
+        "cosine": measured.cosines[:, -1] - predicted.cosines[-1],
+    }
+    return {k: Gap(float(v.mean()), float(v.std(ddof=1) / len(v) ** 0.5), allowed) for k, v in per_seed.items()}

@@ -1,0 +1,237 @@
+"""What is predicted of arms: the tabulated gains, the laws by depth, and where there is no theory."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resexp.config import conf_dir
+from resexp.kinds import InputError
+from resexp.nn.block import ACTIVATIONS as BUILT
+from resexp.theory import ACTIVATIONS, Arm, limit_cosine, mean, predict, slope_moment, trainable_depth, without_theory
+from resexp.theory.arms import BODIES, NORMALIZERS, PLACEMENTS, RESIDUALS
+
+PLAIN_POST = Arm(depth=6, norm="post", residual="off")
+POST = replace(PLAIN_POST, residual="on")
+placements, residuals = st.sampled_from(sorted(PLACEMENTS)), st.sampled_from(sorted({*RESIDUALS} - {"lns"}))
+activations, bodies = st.sampled_from(ACTIVATIONS), st.sampled_from(sorted(BODIES))
+arms = st.builds(
+    Arm,
+    depth=st.integers(1, 12),
+    activation=activations,
+    norm=placements,
+    normalizer=st.sampled_from(NORMALIZERS),
+    residual=residuals,
+    body=bodies,
+    start=st.floats(0, 1),
+    cosine=st.floats(0, 0.9),
+)
+
+
+def options(group):
+    return {file.stem for file in (conf_dir() / group).glob("*.yaml")}
+
+
+def test_the_names_are_those_of_the_program():
+    assert set(ACTIVATIONS) == set(BUILT)
+    assert set(PLACEMENTS) == options("norm")
+    assert {*NORMALIZERS} <= options("normalizer")
+    assert {*RESIDUALS} <= options("residual")
+    assert {*BODIES} <= options("body")
+
+
+@pytest.mark.parametrize(
+    ("activation", "normalizer", "body", "gain"),
+    [
+        ("relu", "layernorm", "ffn", 1.0),
+        ("tanh", "layernorm", "ffn", 1.178),
+        ("gelu", "layernorm", "ffn", 1.072),
+        ("relu", "batchnorm", "ffn", 1.467),
+        ("tanh", "batchnorm", "ffn", 1.178),
+        ("gelu", "batchnorm", "ffn", 1.319),
+        ("relu", "layernorm", "linear_act", 1.467),
+        ("tanh", "layernorm", "linear_act", 1.344),
+        ("gelu", "layernorm", "linear_act", 1.379),
+        ("relu", "rmsnorm", "linear_act", 1.0),
+    ],
+)
+def test_gains_of_plain_networks_with_a_norm(activation, normalizer, body, gain):
+    arm = replace(PLAIN_POST, activation=activation, normalizer=normalizer, body=body)
+    assert predict(arm).backward[-1] == pytest.approx(gain, abs=5e-4)
+    assert predict(replace(arm, norm="pre")).backward[-1] == pytest.approx(gain, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("activation", "normalizer", "gain"),
+    [
+        ("relu", "layernorm", 1.0),
+        ("tanh", "layernorm", 1.078),
+        ("gelu", "layernorm", 1.033),
+        ("relu", "batchnorm", 1.189),
+    ],
+)
+def test_gains_of_post_norm_residual_networks(activation, normalizer, gain):
+    assert predict(replace(POST, activation=activation, normalizer=normalizer)).backward[-1] == pytest.approx(
+        gain, abs=5e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("norm", "residual", "expected"),
+    [
+        ("none", "off", {8: 0.83, 24: 0.96, 48: 0.987}),
+        ("pre", "off", {8: 0.83, 24: 0.96, 48: 0.987}),
+        ("post", "on", {24: 0.89, 48: 0.96}),
+        ("pre", "on", {48: 0.59}),
+    ],
+)
+def test_cosines_of_relu_networks(norm, residual, expected):
+    cosines = predict(Arm(depth=48, norm=norm, residual=residual)).cosines
+    for depth, cosine in expected.items():
+        assert cosines[depth] == pytest.approx(cosine, abs=0.005)
+
+
+def test_laws_of_residual_networks():
+    without = predict(Arm(depth=40))
+    assert without.forward == pytest.approx(2)
+    assert without.backward == pytest.approx(2)
+    scaled = predict(Arm(depth=400, residual="scaled"))
+    assert scaled.second_moments[-1] == pytest.approx(math.e, rel=2e-3)
+    assert scaled.gradients[0] == pytest.approx(math.e, rel=2e-3)
+    pre = predict(Arm(depth=64, norm="pre"))
+    assert pre.second_moments == pytest.approx(np.arange(1, 66))
+    assert pre.gradients == pytest.approx(pre.second_moments[-1] / pre.second_moments)
+    for zero in ("rezero", "skipinit"):
+        still = predict(Arm(depth=64, residual=zero, cosine=0.3))
+        assert [*still.forward, *still.backward] == [1] * 128
+        assert still.cosines == pytest.approx(0.3)
+
+
+def test_means_add_up_behind_an_activation():
+    """x + relu(W x) tends to grow λ-fold, λ = 2 + 2r/√π, r = (1/√π)/(√λ − 1); its gradients have no theory."""
+    prediction = predict(Arm(depth=60, body="linear_act"))
+    growth = prediction.forward[-1]
+    assert growth == pytest.approx(2 + 2 / math.pi / (math.sqrt(growth) - 1))
+    assert growth == pytest.approx(2.904, abs=5e-4)
+    assert np.isnan(prediction.backward).all()
+    assert np.isfinite(predict(Arm(depth=6, body="linear_act", activation="tanh")).backward).all()
+
+
+def test_tanh_gradients_of_a_residual_stream_are_sub_exponential():
+    """ln g_0 as c √L: twice as much at four times the depth, within a tenth. Yang 2017."""
+    logs = [math.log(predict(Arm(depth=depth, activation="tanh")).gradients[0]) for depth in (100, 400)]
+    assert logs[1] / logs[0] == pytest.approx(2, rel=0.1)
+
+
+def test_any_depth_is_finite_or_nan():
+    prediction = predict(Arm(depth=1100))
+    assert np.isnan(prediction.second_moments[-1])
+    assert np.isfinite(prediction.second_moments[900])
+
+
+@given(arms)
+def test_arms_are_predicted_within_bounds(arm):
+    prediction = predict(arm)
+    assert (prediction.second_moments > 0).all()
+    assert (np.abs(prediction.cosines) <= 1 + 1e-9).all() or arm.normalizer == "batchnorm"
+    assert prediction.cosines[0] == pytest.approx(arm.cosine)
+    assert prediction.gradients[-1] == 1 or np.isnan(prediction.gradients[0])
+    assert np.prod(prediction.forward) == pytest.approx(prediction.second_moments[-1])
+    if arm.norm == "post":
+        assert prediction.second_moments[1:] == pytest.approx(1)
+
+
+@given(activations, bodies, placements, residuals)
+def test_the_two_norms_agree_without_means(activation, body, norm, residual):
+    """LayerNorm is RMSNorm where no mean arises: behind a linear layer."""
+    one, two = (
+        predict(Arm(depth=5, activation=activation, body=body, norm=norm, residual=residual, start=0.5, normalizer=n))
+        for n in ("layernorm", "rmsnorm")
+    )
+    if body != "linear_act" or not mean(activation, 1.0):
+        assert one.backward == pytest.approx(two.backward)
+        assert one.cosines == pytest.approx(two.cosines)
+
+
+def test_mean_field_initialisation():
+    arm = Arm(depth=1, residual="off", body="act_linear", activation="tanh", init="mean_field",
+              weight_variance=2.5, bias_variance=0.05, second_moment=1.3)  # fmt: skip
+    prediction = predict(arm)
+    assert prediction.backward[0] == pytest.approx(float(2.5 * slope_moment("tanh", 1.3)))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"residual": "fixup"}, "residual=fixup: the head starts at 0"),
+        ({"residual": "lns"}, "residual=lns: .* norm=none has none"),
+        ({"body": "linear_norm_act"}, "body=linear_norm_act: the theory covers ffn"),
+        ({"model": "transformer"}, "model=transformer"),
+        ({"norm": "pre", "normalizer": "dyt"}, "normalizer=dyt"),
+        ({"init": "normal"}, "init=normal"),
+        ({"activation": "mish"}, "activation=mish"),
+    ],
+)
+def test_no_theory_has_a_reason(change, reason):
+    arm = Arm(depth=4, **change)
+    assert predict(arm) is trainable_depth(arm) is None
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(without_theory(arm))
+
+
+def test_a_normalizer_that_is_not_used_does_not_matter():
+    assert without_theory(Arm(depth=4, normalizer="dyt")) is None
+    with pytest.raises(InputError, match="norm=prae: no such placement; did you mean pre"):
+        predict(Arm(depth=4, norm="prae"))
+
+
+def limits(**choices):
+    found = trainable_depth(Arm(depth=1, **choices), most=128)
+    return found.gradient, found.correlation
+
+
+def test_trainable_depths():
+    assert limits(norm="pre", residual="on") == (math.inf, math.inf)
+    gradient, plain = limits(norm="pre", residual="off")
+    assert gradient == math.inf
+    assert predict(Arm(depth=int(plain), residual="off")).cosines[-1] > 0.95
+    assert predict(Arm(depth=int(plain) - 1, residual="off")).cosines[-1] <= 0.95
+    assert plain < limits(norm="post")[1]
+    assert limits(norm="none")[0] == math.ceil(math.log(1e8) / math.log(2))
+    assert (
+        limits(norm="post", residual="off", normalizer="batchnorm")[0] == 49
+    )  # ln 10⁸/ln 1.467, but for the first block
+    assert math.isnan(limits(body="linear_act")[0])
+    assert trainable_depth(Arm(depth=1), gradient_range=4).gradient == 2
+    assert trainable_depth(Arm(depth=1), most=20).gradient == math.inf
+
+
+@pytest.mark.parametrize("residual", ["scaled", "deepnorm"])
+def test_a_limit_that_depends_on_the_depth_is_met_there_first(residual):
+    arm = Arm(depth=1, residual=residual)
+    limit = trainable_depth(arm, gradient_range=2.5 if residual == "scaled" else 1e8).gradient
+    spans = [predict(replace(arm, depth=depth)).gradients[0] for depth in (int(limit) - 1, int(limit))]
+    target = 2.5 if residual == "scaled" else 1e8
+    assert spans[0] < target <= spans[1]
+
+
+@pytest.mark.parametrize(
+    ("choices", "cosine"),
+    [
+        ({"residual": "off"}, 1.0),
+        ({"norm": "pre"}, 1.0),
+        ({"activation": "tanh"}, 0.0),
+        ({"activation": "gelu"}, 1.0),
+        ({"activation": "gelu", "norm": "post"}, 0.760),
+        ({"activation": "gelu", "norm": "post", "residual": "off"}, 0.760),
+        ({"activation": "identity"}, math.nan),
+        ({"activation": "gelu", "residual": "off"}, math.nan),
+        ({"norm": "pre", "residual": "lns"}, math.nan),
+        ({"body": "linear_act", "activation": "gelu"}, 1.0),
+    ],
+)
+def test_where_cosines_tend_to(choices, cosine):
+    assert limit_cosine(Arm(depth=1, **choices)) == pytest.approx(cosine, abs=2e-3, nan_ok=True)
