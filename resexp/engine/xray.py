@@ -22,14 +22,15 @@ class Xray:
 
     def __init__(self, suite: Suite, pack: Pack, data: Data, lr: float) -> None:
         self.suite, self.pack = suite, pack
+        self.device = torch.device("cpu") if pack.device.type == "mps" else pack.device  # it has no float64
         batch = probe_batch(data.train)
         self.probe = Probe(
             network=pack.network,
             blocks=find_blocks(pack.network) if suite else [],
             params={},
             buffers={},
-            x=data.standardise(batch.x),
-            y=batch.y,
+            x=data.standardise(batch.x).to(self.device),
+            y=batch.y.to(self.device),
             vmapped=pack.mode == "vmap",
             lr=lr,
         )
@@ -52,10 +53,13 @@ class Xray:
         rows = lane.rows if isinstance(lane.rows, slice) else slice(lane.rows, lane.rows + 1)
         return replace(
             self.probe,
-            params=self.pack.views(was[0], rows),
-            buffers={name: b[rows] for name, b in was[1].items()},
-            updated=self.pack.views(self.pack.weights_RP.detach(), rows) if before else None,
+            params=self._views(was[0], rows),
+            buffers={name: b[rows].to(self.device) for name, b in was[1].items()},
+            updated=self._views(self.pack.weights_RP.detach(), rows) if before else None,
         )
+
+    def _views(self, weights_RP: Tensor, rows: slice) -> dict[str, Tensor]:
+        return {name: view.to(self.device) for name, view in self.pack.views(weights_RP, rows).items()}
 
 
 def probe_batch(train: Split) -> Split:

@@ -40,8 +40,16 @@ def look(cell, *, poison=None, stop_at=None):
     return losses, events[-1], training.pack, looks
 
 
-@pytest.mark.parametrize("options", ZOO, ids=" ".join)
-@pytest.mark.parametrize("level", ["light", "full"])
+FAST = {("full", ZOO[0]), ("light", ZOO[1]), ("light", ZOO[3]), ("full", ZOO[4])}
+
+
+@pytest.mark.parametrize(
+    ("level", "options"),
+    [
+        pytest.param(*case, marks=() if case in FAST else pytest.mark.slow, id=" ".join([case[0], *case[1]]))
+        for case in itertools.product(("light", "full"), ZOO)
+    ],
+)
 def test_no_bit_of_the_training_changes(cell, options, level):
     base = ("norm=pre", "depth=3", "width=8", "steps=4", "seeds=2", "batch_size=16", *options)
     rng = torch.get_rng_state()
@@ -58,10 +66,23 @@ def test_no_bit_of_the_training_changes(cell, options, level):
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # of attention under vmap, on a CPU
-@pytest.mark.parametrize("options", [ZOO[0], ZOO[3]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options",
+    [ZOO[0], *(pytest.param(options, marks=pytest.mark.slow) for options in ZOO[1:4])],
+    ids=" ".join,
+)
 def test_at_once_and_in_turn_show_the_same(cell, options):
-    base = ("norm=pre", "depth=3", "width=8", "steps=3", "batch_size=16", "diagnostics=full", "precision=float64")
-    looks = [look(cell(*base, *options, f"pack={mode}"))[3] for mode in ("vmap", "plain")]
+    base = (
+        "norm=pre",
+        "depth=3",
+        "width=8",
+        "steps=3",
+        "batch_size=16",
+        "seeds=2",
+        "diagnostics=full",
+        "precision=float64",
+    )
+    looks = [look(cell(*base, *options, "diagnostics=full", f"pack={mode}"))[3] for mode in ("vmap", "plain")]
     for one, other in zip(*looks, strict=True):
         assert one.values.keys() == other.values.keys()
         for name, values in one.values.items():

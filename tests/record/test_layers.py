@@ -14,6 +14,10 @@ from tests.record.test_resume import EACH_STEP, _stopped
 pytestmark = pytest.mark.usefixtures("references")
 
 
+TWO = ("diagnostics=light", "diagnostics.quantities=[stream_rms,update_ratio]")
+"""A level with few pictures."""
+
+
 def watched(cell):
     """The result, the looks, the seeds that were trained, and the notes."""
     events = []
@@ -53,35 +57,33 @@ def test_the_level_is_no_part_of_a_cells_identity(cell):
 def test_what_was_not_recorded_is_trained_again_and_said(cell):
     plain, looks, started, notes = watched(cell("norm=pre", "seeds=2"))
     assert (looks, started, notes) == ([], [(0, 1)], [])
-    light, looks, started, notes = watched(cell("norm=pre", "seeds=3", "diagnostics=light"))
+    light, looks, started, notes = watched(cell("norm=pre", "seeds=3", *TWO))
     assert started == [(0, 1, 2)]
     assert notes == ["seeds 0, 1 are trained again: diagnostics=light was not recorded"]
     for one, other in zip(plain.replicates, light.replicates, strict=False):
         assert (one.loss_train, one.loss_val) == (other.loss_train, other.loss_val)
-    for again in ("off", "light"):
-        assert watched(cell("norm=pre", "seeds=3", f"diagnostics={again}"))[2] == []
-    assert watched(cell("norm=pre", "seeds=4"))[2] == [(3,)]
-    assert watched(cell("norm=pre", "seeds=4", "diagnostics=light"))[2] == [(3,)]
+    for again in ((), TWO):
+        assert watched(cell("norm=pre", "seeds=3", *again))[2] == []
+    for again in ((), TWO):
+        assert watched(cell("norm=pre", "seeds=4", *again))[2] == [(3,)]
     frame = load(cell("norm=pre").path).layers
     assert not frame.duplicated(["seed", "step", "layer", "quantity"]).any()
     assert (frame.groupby("seed").size() == len(frame) / 4).all()
 
 
-@pytest.mark.parametrize(("kill", "steps"), [(True, (4,)), (False, (2, 6))])
-def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, steps):
-    whole, small = cell(*EACH_STEP, "diagnostics=light", "outputs=whole"), cell(*EACH_STEP, "diagnostics=light")
+@pytest.mark.parametrize(("kill", "step"), [(True, 4), (False, 6)])
+def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, step):
+    whole, small = cell("norm=pre", *TWO, "outputs=whole"), cell(*EACH_STEP, *TWO)
     train(whole)
-    for step in steps:
-        _stopped(small, step, kill=kill)
-        assert watched(small)[2] == [(0, 1, 2)]
-        one, other = RunDir(whole.path).layers(), RunDir(small.path).layers()
-        for name, column in one.items():
-            np.testing.assert_array_equal(column, other[name], err_msg=name)
-        (small.path / "result.json").unlink()
+    _stopped(small, step, kill=kill)
+    assert watched(small)[2] == [(0, 1, 2)]
+    one, other = RunDir(whole.path).layers(), RunDir(small.path).layers()
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, other[name], err_msg=name)
 
 
 def test_a_checkpoint_without_looks_does_not_count_where_they_are_wanted(cell):
-    small = cell(*EACH_STEP, "diagnostics=light")
+    small = cell(*EACH_STEP, *TWO)
     _stopped(cell(*EACH_STEP), 4)
     events = []
     train(small, events.append)
