@@ -41,7 +41,7 @@ def look(cell, *, poison=None, stop_at=None):
 
 
 @pytest.mark.parametrize("options", ZOO, ids=" ".join)
-@pytest.mark.parametrize("level", ["light", "full"])
+@pytest.mark.parametrize("level", ["light", pytest.param("full", marks=pytest.mark.slow)])
 def test_no_bit_of_the_training_changes(cell, options, level):
     base = ("norm=pre", "depth=3", "width=8", "steps=4", "seeds=2", "batch_size=16", *options)
     rng = torch.get_rng_state()
@@ -58,6 +58,7 @@ def test_no_bit_of_the_training_changes(cell, options, level):
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # of attention under vmap, on a CPU
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [ZOO[0], ZOO[3]], ids=" ".join)
 def test_at_once_and_in_turn_show_the_same(cell, options):
     base = ("norm=pre", "depth=3", "width=8", "steps=3", "batch_size=16", "diagnostics=full", "precision=float64")
