@@ -15,7 +15,8 @@ from resexp.diagnostics.probe import Probe, cross_entropy
 from resexp.diagnostics.suite import Suite
 from resexp.engine.xray import Xray
 from resexp.stats.diagnosis import Array, Gain, Probed, diagnose, measured_depth
-from resexp.theory import Arm, Prediction, predict, trainable_depth, without_theory
+from resexp.stats.expected import arm_of_cell, beyond_theory
+from resexp.theory import Prediction, predict, trainable_depth, without_theory
 
 DEEPEST = 512
 """Blocks up to which the theory looks for a limit."""
@@ -31,8 +32,8 @@ def look(cell: Cell) -> Probed:
         training = build(cell, cell.dials.seed_list, data)
         seen = Xray(Suite(QUANTITIES, ()), training.pack, training.data, lr=0.0).look(0).values
     values = {name: np.asarray(value, np.float64) for name, value in seen.items()}
-    arm = _arm(cell, values)
-    reason = _beyond_theory(cell) or without_theory(arm)
+    arm = arm_of_cell(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
+    reason = beyond_theory(cell) or without_theory(arm)
     usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
     advice = "" if usual else "; try norm=pre residual=on"
     prediction = None if reason else predict(arm)
@@ -73,27 +74,6 @@ def _along_random_direction(output: Any, _: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(first.shape[1:], generator=generator).to(first)
     return (first * direction).flatten(1).sum(1).mean()
-
-
-def _beyond_theory(cell: Cell) -> str | None:
-    """Why the names of a cell's choices do not tell the theory what they are."""
-    for group in ("norm", "normalizer", "residual", "body", "init", "model"):
-        target = cell.options[group]["_target_"]
-        if not target.startswith("resexp."):
-            return f"{group}._target_={target}: the theory knows what is shipped"
-    gain = cell.options["init"].get("gain", 1.0)
-    return None if gain == 1 else f"init.gain={gain}: the theory covers 1"
-
-
-def _arm(cell: Cell, values: Mapping[str, Array]) -> Arm:
-    """What the theory knows of a cell, with the stream that enters its first block as it was measured."""
-    options, (q, cosine) = cell.options, (float(np.median(values[n][:, 0])) for n in ("stream_rms", "pair_cosine"))
-    own = {key: options["init"][key] for key in ("weight_variance", "bias_variance") if key in options["init"]}
-    start = options["residual"].get("start", 0.0)
-    groups = ("norm", "normalizer", "residual", "body", "init", "model")
-    chosen: dict[str, Any] = {group: cell.choices[group] for group in groups}
-    dials: dict[str, Any] = {"depth": cell.dials.depth, "activation": cell.dials.activation}
-    return Arm(**chosen, **dials, start=start, **own, second_moment=q * q, cosine=cosine, batch_cosine=cosine)
 
 
 def _probed(

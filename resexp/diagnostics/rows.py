@@ -7,7 +7,7 @@ MOST = 64
 """Vectors that are compared with one another."""
 
 
-def rows(h: Tensor) -> Tensor:
+def as_rows(h: Tensor) -> Tensor:
     """The stream (R, B, …) as matrices (R, M, N, n) of at most 64 vectors: of samples, or the tokens of each sequence.
 
     Scaled to a largest entry of 1, so that no square is beyond float32; non-finite ones are 0.

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from resexp.record.curves import Curves, Table
 from resexp.record.layers import LayerTable
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RunDir
+from resexp.stats.expected import expected
 from resexp.stats.profile import SIGNALS, profiles, signals
 from resexp.stats.quantities import NETWORK_WIDE, look
 
@@ -142,10 +144,10 @@ class Board:
             from resexp.figures.layers import heatmap, pixels
             from resexp.figures.layers import profile as lines
 
-            self.drawn = time.monotonic()
+            self.drawn, theory = time.monotonic(), expected(self.cell, seen)
             for name, found in known.items():
-                shown = look(name)
-                for kind, draw in (("heatmap", heatmap), ("profile", lines)):
+                shown, line = look(name), partial(lines, theory_N=theory.get(name))
+                for kind, draw in (("heatmap", heatmap), ("profile", line)):
                     axes = (found.steps.tolist(), found.layers.tolist())
                     figure = draw(found.middle, *axes, title=shown.title, log=shown.log)
                     tag = f"{shown.tab}/{name}/{kind}"

@@ -1,23 +1,27 @@
 """What looking inside costs: its share of the processor time of a training at the default schedule.
 
-All three levels in one process, in turns, on one thread; medians over the rounds. `diagnostics.py [--rounds N]`.
+The looks are timed within the trainings that they look into, on one thread, so that both see the same machine.
+`diagnostics.py [--rounds N]`.
 """
 
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
 import torch
 from table import machine
+from torch import Tensor
 
 from resexp.build import build, load_data
 from resexp.compose import Composer
 from resexp.config import Cell
+from resexp.diagnostics.probe import Probe
+from resexp.diagnostics.suite import Suite
 from resexp.engine.fit import fit
 
-LEVELS = ("off", "light", "full")
 CELLS = {
     "default (mlp, depth 16)": (),
     "mlp, depth 48": ("norm=pre", "depth=48"),
@@ -27,12 +31,27 @@ CELLS = {
 GOAL = {"light": 0.05, "full": 0.30}
 
 
-def seconds(cell: Cell) -> float:
+class Timed(Suite):
+    """A suite that knows how long it took."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.usual, self.dear, self.seconds = suite.usual, suite.dear, 0.0
+
+    def __call__(self, probe: Probe, *, dear: bool) -> dict[str, Tensor]:
+        began = time.process_time()
+        found = super().__call__(probe, dear=dear)
+        self.seconds += time.process_time() - began
+        return found
+
+
+def sample(cell: Cell) -> tuple[float, float]:
+    """Seconds that a training takes without its looks, and those of the looks."""
     training = build(cell, cell.dials.seed_list, load_data(cell))
+    suite = Timed(training.suite)
     began = time.process_time()
-    for _ in fit(training):
+    for _ in fit(replace(training, suite=suite)):
         pass
-    return time.process_time() - began
+    return time.process_time() - began - suite.seconds, suite.seconds
 
 
 def drawing() -> float:
@@ -53,18 +72,14 @@ def rows(rounds: int) -> Iterator[str]:
     yield "| network | level | share of the training | goal | |"
     yield "|---|---|---|---|---|"
     for name, overrides in CELLS.items():
-        cells = {level: composer.cell([*overrides, f"diagnostics={level}"]) for level in LEVELS}
-        times: dict[str, list[float]] = {level: [] for level in LEVELS}
-        for round_ in range(rounds + 1):
-            for level, cell in cells.items():
-                taken = seconds(cell)
-                if round_:  # the first one warms up
-                    times[level].append(taken)
         for level, goal in GOAL.items():
-            shares = [t / off - 1 for t, off in zip(times[level], times["off"], strict=True)]
+            cell = composer.cell([*overrides, f"diagnostics={level}"])
+            samples = [sample(cell) for _ in range(rounds)]
+            shares = [looks / rest for rest, looks in samples]
             met = "yes" if median(shares) <= goal else "**missed**"
-            spread = f"{median(shares):.1%} [{min(shares):.1%}, {max(shares):.1%}], {len(shares)}"
-            yield f"| {name} | {level} | {spread} of {median(times['off']):.1f} s | ≤ {goal:.0%} | {met} |"
+            spread = f"{median(shares):.1%} [{min(shares):.1%}, {max(shares):.1%}], {rounds}"
+            whole = median(rest for rest, _ in samples)
+            yield f"| {name} | {level} | {spread}, of {whole:.1f} s | ≤ {goal:.0%} | {met} |"
 
 
 if __name__ == "__main__":
