@@ -109,7 +109,7 @@ def test_each_fault_costs_its_own_cell_and_nothing_else(resexp, faulty):
 def test_a_pack_that_does_not_fit_is_split_and_says_so(resexp, faulty):
     given = ("train", "-m", *faulty, *TINY, "depth=1", "steps=3", "norm=pre", "normalizer=large")
     assert resexp(*given, "outputs=whole").returncode == 0
-    assert resexp(*given, "hydra.launcher.memory=1.8").returncode == 0
+    assert resexp(*given, "hydra.launcher.memory=3.0").returncode == 0
     (split,), (whole,) = cells_of(resexp).values(), cells_of(resexp, "whole").values()
     assert split["replicates"] == whole["replicates"]
     assert whole["notes"] == []
