@@ -124,9 +124,10 @@ class Cell:
 
     @property
     def measured(self) -> frozenset[str]:
-        """The quantities that its diagnostics measure."""
+        """The quantities that its diagnostics measure, and the pattern of the blocks if there is one."""
         options = self.options.get("diagnostics", {})
-        return frozenset(name.rpartition(".")[2] for key in ("quantities", "dear") for name in options.get(key, ()))
+        names = {name.rpartition(".")[2] for key in ("quantities", "dear") for name in options.get(key, ())}
+        return frozenset(names | ({f"blocks={options['blocks']}"} if options.get("blocks") else set()))
 
     @property
     def key(self) -> tuple[str, tuple[int, ...]]:

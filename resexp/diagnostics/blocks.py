@@ -33,7 +33,7 @@ def find_blocks(network: nn.Module, pattern: str | None = None) -> list[str]:
         filled = [names for names in groups if names]
         if filled:
             return max(filled, key=lambda names: _size(modules[name] for name in names))
-    raise InputError("the network has no repeated blocks; name them by a pattern, as in encoder.layers.*")
+    raise InputError("the network has no repeated blocks; name them: [diagnostics.]blocks=encoder.layers.*")
 
 
 def _lists(network: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -22,10 +22,12 @@ SAMPLES, VALUES = 64, 2**17
 class Suite:
     """Quantities by name: those of this package, and functions of others as `package.module.function`.
 
-    `dear` are measured before training and at its end only. Raises InputError where there is no such quantity.
+    `dear` are measured before training and at its end only. `blocks` is a pattern as `find_blocks` takes it. Raises
+    InputError where there is no such quantity.
     """
 
-    def __init__(self, quantities: Sequence[str], dear: Sequence[str]) -> None:
+    def __init__(self, quantities: Sequence[str], dear: Sequence[str], blocks: str | None = None) -> None:
+        self.blocks = blocks
         self.usual: dict[str, Diagnostic] = {name.rpartition(".")[2]: _named(name) for name in quantities}
         self.dear: dict[str, Diagnostic] = {name.rpartition(".")[2]: _named(name) for name in dear}
 

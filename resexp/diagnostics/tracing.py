@@ -79,7 +79,7 @@ class _Call:
     def _tapped(self, h: Tensor) -> Tensor:
         h = h + self.taps[len(self.streams)] if self.taps else h
         self.streams.append(h)
-        return h
+        return h.clone()  # a block may begin with something in place
 
     def enter(self, block: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Before a block."""

@@ -26,7 +26,7 @@ class Xray:
         batch = probe_batch(data.train)
         self.probe = Probe(
             network=pack.network,
-            blocks=find_blocks(pack.network) if suite else [],
+            blocks=find_blocks(pack.network, suite.blocks) if suite else [],
             params={},
             buffers={},
             x=data.standardise(batch.x).to(self.device),

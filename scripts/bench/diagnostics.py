@@ -35,7 +35,7 @@ class Timed(Suite):
     """A suite that knows how long it took."""
 
     def __init__(self, suite: Suite) -> None:
-        self.usual, self.dear, self.seconds = suite.usual, suite.dear, 0.0
+        self.usual, self.dear, self.blocks, self.seconds = suite.usual, suite.dear, suite.blocks, 0.0
 
     def __call__(self, probe: Probe, *, dear: bool) -> dict[str, Tensor]:
         began = time.process_time()

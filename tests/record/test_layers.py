@@ -82,6 +82,15 @@ def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, step):
         np.testing.assert_array_equal(column, other[name], err_msg=name)
 
 
+def test_blocks_of_another_pattern_are_looked_at_anew(cell):
+    train(cell("norm=pre", "seeds=1", "diagnostics=light"))
+    inner = cell("norm=pre", "seeds=1", "diagnostics=light", "diagnostics.blocks=blocks.0.body.fc*")
+    _, looks, started, _ = watched(inner)
+    assert (started, {e.blocks for e in looks}) == ([(0,)], {2})
+    assert looks[0].values["stream_rms"].shape == (1, 3)
+    assert watched(inner)[2] == []
+
+
 def test_a_checkpoint_without_looks_does_not_count_where_they_are_wanted(cell):
     small = cell(*EACH_STEP, *TWO)
     _stopped(cell(*EACH_STEP), 4)
