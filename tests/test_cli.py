@@ -190,6 +190,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     assert run.stdout.split() == ["norm=peri", "norm=post", "norm=pre"]
 
 
+@pytest.mark.slow
 def test_train_then_runs_then_again(resexp, tmp_path):
     first = resexp("train", "+norm=pre", *TINY)
     assert first.returncode == 0, first.stderr

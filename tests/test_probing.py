@@ -25,7 +25,9 @@ ARMS = {  # of digits at depth 48: whether it should train, and why not
 }
 
 
-@pytest.mark.parametrize(("norm", "residual"), ARMS)
+@pytest.mark.parametrize(
+    ("norm", "residual"), [pytest.param(*arm, marks=[] if arm[1] == "on" else pytest.mark.slow) for arm in ARMS]
+)
 def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
     """The matrix, where the same cells are trained, has it so."""
     found = look(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))

@@ -157,6 +157,7 @@ def _wait_for(get, wanted):
     return value
 
 
+@pytest.mark.slow
 def test_the_dashboard_serves_the_tags(dashboard, cell):
     names = {cell(f"norm={norm}").name for norm in ("pre", "none")}
     tags = _wait_for(

@@ -59,7 +59,16 @@ def _assert_same(one, other):
         np.testing.assert_array_equal(column, second[name])
 
 
-@pytest.mark.parametrize(("more", "kill"), [*zip(VARIANTS, (True, False, True, False), strict=True), ((), False)])
+@pytest.mark.parametrize(
+    ("more", "kill"),
+    [
+        ((), False),
+        *(
+            pytest.param(v, k, marks=pytest.mark.slow)
+            for v, k in zip(VARIANTS, (True, False, True, False), strict=True)
+        ),
+    ],
+)
 def test_resumed_at_any_step_it_equals_the_undisturbed(cell, more, kill):
     whole = train(cell(*EACH_STEP, *more, "outputs=whole"))
     for step in (1, 2, 5):
