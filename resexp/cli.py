@@ -99,7 +99,7 @@ def _train(argv: list[str]) -> int:
 def _probe(argv: list[str]) -> int:
     from resexp.probe_verb import run
 
-    return run(argv)
+    return run(_parser("probe", "Look into networks before training."), argv)
 
 
 def _runs(argv: list[str]) -> int:

@@ -10,15 +10,12 @@ from rich.console import Group
 from resexp.compose import Composer
 from resexp.console import tables
 from resexp.console.probe import Profile, lines
-from resexp.kinds import refuse
 
 
-def run(argv: list[str]) -> int:
+def run(parser: ArgumentParser, argv: list[str]) -> int:
     """Probe what a command line asks for; the exit code."""
     if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as for `train`
         sys.path.append(here)
-    parser = ArgumentParser(prog="resexp probe", description="Look into networks before training.", allow_abbrev=False)
-    parser.error = refuse  # type: ignore[method-assign]
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
     parser.add_argument("-m", "--multirun", action="store_true", help="every combination, a line each")
     parser.add_argument("--json", action="store_true", help="a list with one object per cell")

@@ -14,6 +14,7 @@ from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import Probe, cross_entropy
 from resexp.diagnostics.suite import Suite
 from resexp.engine.xray import Xray
+from resexp.record.result import number
 from resexp.stats.diagnosis import Array, Gain, Probed, diagnose, measured_depth
 from resexp.stats.expected import arm_of_cell, beyond_theory
 from resexp.theory import Prediction, predict, trainable_depth, without_theory
@@ -91,14 +92,10 @@ def _probed(
             (values[n][:, a] / values[n][:, b]) ** 2 for n, a, b in (("stream_rms", -1, 0), ("stream_grad", 0, -1))
         ]
     forward, backward = (
-        Gain.of(ratio, count, _finite(getattr(prediction, gain)) if prediction else None)
+        Gain.of(ratio, count, number(getattr(prediction, gain)) if prediction else None)
         for ratio, gain in zip(ratios, ("gain_forward", "gain_backward"), strict=True)
     )
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
     limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
     said = diagnose(count, forward, backward, layers, limit, advice)
-    return Probed(config, name, forward, backward, layers, _finite(limit), said, reason)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return Probed(config, name, forward, backward, layers, number(limit), said, reason)

@@ -9,7 +9,7 @@ import numpy as np
 
 from resexp.kinds import InputError, nearest
 from resexp.record.filters import in_order, select, terms_of, text_of
-from resexp.record.result import CellResult
+from resexp.record.result import CellResult, number
 from resexp.stats.factorial import Effect, factorial
 from resexp.stats.matching import Factors, Match, factors, matches, told_apart, tuning_of
 from resexp.stats.paired import (
@@ -211,20 +211,16 @@ def _row_json(row: Row) -> dict[str, Any]:
         "b": [arm_json(match.b, match) for match in row.matches],
         **_paired_json(row.paired),
         "p_adjusted": row.p_adjusted,
-        "ratio": _finite(row.ratio),
-        "nats": _finite(row.difference),
+        "ratio": number(row.ratio),
+        "nats": number(row.difference),
         "equivalence": {**asdict(row.equivalence), "interval": _interval(row.equivalence.interval)},
     }
 
 
 def _paired_json(paired: Paired) -> dict[str, Any]:
-    plain = {key: _finite(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
+    plain = {key: number(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
     return {"n": paired.n, **plain, "interval": _interval(paired.interval), "extremes": _interval(paired.extremes)}
 
 
 def _interval(interval: Any) -> dict[str, float | None]:
-    return {key: _finite(value) for key, value in asdict(interval).items()}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {key: number(value) for key, value in asdict(interval).items()}

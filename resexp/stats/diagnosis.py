@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+
+from resexp.record.result import number
+from resexp.stats.paired import t_interval
+from resexp.theory.trainable import EPSILON, RANGE
 
 # Shapes: R replicates, L blocks.
 
 Array = NDArray[np.float64]
 
-PARALLEL = 0.95
+PARALLEL = 1 - EPSILON
 """The mean cosine of inputs from which a network hardly tells them apart: within theory's ε of 1."""
-
-GRADIENT_RANGE = 1e8
-"""The range of squared gradients over layers that training bears: theory's default."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,9 @@ class Gain:
         logs = logs[np.isfinite(logs)]
         if not len(logs):
             return cls(None, None, None, predicted)
-        middle, low, high = float(logs.mean()), None, None
-        if len(logs) > 1:
-            reach = float(stdtrit(len(logs) - 1, 0.975) * logs.std(ddof=1) / math.sqrt(len(logs)))
-            low, high = math.exp(middle - reach), math.exp(middle + reach)
-        return cls(math.exp(middle), low, high, predicted)
+        interval = t_interval(logs)
+        low, high = (math.exp(end) if math.isfinite(end) else None for end in (interval.low, interval.high))
+        return cls(math.exp(float(logs.mean())), low, high, predicted)
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Probed:
 
     def to_json(self) -> dict[str, Any]:
         """As `resexp probe --json` gives it; what is not finite is null."""
-        layers = {name: [v if math.isfinite(v) else None for v in values] for name, values in self.layers.items()}
+        layers = {name: [*map(number, values)] for name, values in self.layers.items()}
         gains = {name: vars(getattr(self, name)) for name in ("gain_forward", "gain_backward")}
         known = {"predicted_trainable_depth": self.predicted_trainable_depth, "diagnosis": self.diagnosis}
         return {"config": dict(self.config), **gains, "layers": layers, **known}
@@ -92,7 +90,7 @@ class Probed:
 def measured_depth(backward: Gain, cosines: Sequence[float] | Array) -> float:
     """The depth at which squared gradients span the range, or inputs are parallel, whichever is less; else infinite."""
     gain = abs(math.log(backward.measured)) if backward.measured else 0.0
-    by_gradient = math.log(GRADIENT_RANGE) / gain if gain > 1e-9 else math.inf
+    by_gradient = math.log(RANGE) / gain if gain > 1e-9 else math.inf
     parallel = np.flatnonzero(np.asarray(cosines) >= PARALLEL)
     by_cosine = float(parallel[0]) if len(parallel) and parallel[0] > 0 else math.inf
     return min(by_gradient, by_cosine)
@@ -109,12 +107,12 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
         return "no gradient reaches the stream yet, as where the head starts at 0: nothing to be told from it"
     span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
     found = []
-    if abs(span) >= math.log10(GRADIENT_RANGE) / 2:
+    if abs(span) >= math.log10(RANGE) / 2:
         way = "falls" if span < 0 else "grows"
         per_layer = math.sqrt(backward.measured or 1.0)
         found.append(f"gradient {way} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
     growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
-    if growth >= math.log10(GRADIENT_RANGE) / 2:
+    if growth >= math.log10(RANGE) / 2:
         found.append(f"the stream grows {_power(growth)}-fold")
     if cosines[-1] >= PARALLEL:
         found.append(f"inputs become parallel (cosine {cosines[-1]:.3f} after {depth} blocks)")

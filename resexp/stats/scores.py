@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.stats.verdict import Outcome, Reference, verdict
+from resexp.stats.verdict import Outcome, Reference, verdict, window
 
 FLOOR = 1e-3
 """The loss in nats below which differences no longer count on the scale y."""
@@ -25,11 +25,6 @@ class StepsTo:
 
     steps: int
     censored: bool
-
-
-def window(steps: int) -> int:
-    """The steps that a running median takes, of a budget of `steps`."""
-    return max(20, math.ceil(0.05 * steps))
 
 
 def smoothed(losses: Losses, steps: int) -> Losses:

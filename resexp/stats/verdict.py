@@ -85,12 +85,17 @@ def bigram_loss(symbols: NDArray[np.integer], targets: NDArray[np.integer]) -> f
     return float(-(pairs * np.log(pairs)).sum()) - constant_loss(symbols)[0]
 
 
+def window(steps: int) -> int:
+    """The steps that a running median takes, of a budget of `steps`."""
+    return max(20, math.ceil(0.05 * steps))
+
+
 def lowest_median(losses: NDArray[np.floating], steps: int) -> float | None:
     """The lowest running median of minibatch losses (S,), over max(20, 5 % of `steps`) steps; None if never finite."""
-    window = min(len(losses), max(20, math.ceil(0.05 * steps)))
-    if window == 0:
+    size = min(len(losses), window(steps))
+    if size == 0:
         return None
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(losses, window), axis=-1)
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(losses, size), axis=-1)
     finite = medians[np.isfinite(medians)]
     return float(finite.min()) if len(finite) else None
 
