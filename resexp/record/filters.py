@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resexp.config import DIALS, arm_of
+from resexp.config import arm_of
 from resexp.kinds import InputError, nearest
 from resexp.record.result import CellResult
 
@@ -69,11 +69,6 @@ def is_filter(text: str) -> bool:
 def flat(result: CellResult) -> dict[str, Any]:
     """What filters see of a cell."""
     return {"arm": arm_of(result.choices), "status": result.status, **result.flat}
-
-
-def identity(result: CellResult) -> dict[str, Any]:
-    """The part of the configuration that makes it another cell."""
-    return {k: v for k, v in result.flat.items() if k not in DIALS or DIALS[k].metadata["identity"]}
 
 
 def select(results: Sequence[CellResult], terms: Sequence[Term]) -> list[CellResult]:

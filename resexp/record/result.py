@@ -99,11 +99,15 @@ class CellResult:
         return {**dials, **self.choices, **{f"{g}.{k}": v for g, values in groups.items() for k, v in values.items()}}
 
     @property
-    def identity(self) -> dict[str, str]:
-        """What makes a cell another one, as text."""
+    def own(self) -> dict[str, Any]:
+        """What makes a cell another one: `flat` but for what is no part of the identity."""
         passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
-        known = ((k, v) for k, v in self.flat.items() if k.split(".")[0] not in passing)
-        return {k: str(v) for k, v in known if not k.endswith("._target_")}
+        return {k: v for k, v in self.flat.items() if k.split(".")[0] not in passing}
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The same as text, without the names of classes."""
+        return {k: str(v) for k, v in self.own.items() if not k.endswith("._target_")}
 
     def to_json(self) -> dict[str, Any]:
         """One object of `resexp runs --json`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resexp.kinds import InputError
-from resexp.record.filters import CONSISTS_OF, Term, identity, in_order, text_of
+from resexp.record.filters import CONSISTS_OF, Term, in_order, text_of
 from resexp.record.result import CellResult
 from resexp.stats.tuning import KEY, Choice, choice
 
@@ -97,7 +97,7 @@ def factors(cells: Sequence[CellResult], tuning: Sequence[int]) -> list[Factors]
 
 def _rest(cell: CellResult, told: Iterable[str]) -> dict[str, Any]:
     """What is left of the configuration to match by."""
-    return {k: v for k, v in identity(cell).items() if k != KEY and not {k, k.partition(".")[0]} & {*told}}
+    return {k: v for k, v in cell.own.items() if k != KEY and not {k, k.partition(".")[0]} & {*told}}
 
 
 def _grouped(cells: Sequence[CellResult], told: Iterable[str]) -> dict[str, list[CellResult]]:
