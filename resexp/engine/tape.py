@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload  # as in recording
 
+from resexp.engine.products import multiplication
 from resexp.engine.recording import Op, UnrepeatableError, mapped, memory, tensors
+
+aten = torch.ops.aten
+
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 @cache
@@ -26,6 +31,24 @@ def _into(func: OpOverload) -> tuple[OpOverload, list[str]] | None:
         if form._schema.is_mutable and given == wanted and torch.Tag.generated not in form.tags:
             return form, [a.name for a in form._schema.arguments if a.is_out]
     return None
+
+
+def _computed(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], places: list[Tensor]) -> Call:
+    """What puts the results of an operation in their places."""
+    form, names = _into(func) or (None, [])
+    if form is not None and len(names) == len(places):
+        return form, args, {**kwargs, **dict(zip(names, places, strict=True))}
+    return _copied(func, places), args, kwargs
+
+
+def _multiplied(func: OpOverload, args: tuple[Any, ...], places: list[Tensor]) -> list[Call]:
+    """The same by the faster library, where it is a product of matrices, perhaps with a sum, and there is one."""
+    if func not in (aten.bmm.default, aten.baddbmm.default) or len(args) > 3:
+        return []
+    *addend, a, b = args
+    multiply = multiplication(a, b, places[0], add=bool(addend))
+    start: list[Call] = [(places[0].copy_, tuple(addend), {})] if addend else []
+    return [*start, (multiply, (), {})] if multiply else []
 
 
 def _copied(func: OpOverload, places: list[Tensor]) -> Callable[..., None]:
@@ -43,7 +66,7 @@ class Tape:
     """
 
     def __init__(self, ops: list[Op]) -> None:
-        self._calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._calls: list[Call] = []
         self._now: dict[int, Tensor] = {}  # by the id of a recorded tensor: what stands for it
         self._place: dict[int, Tensor] = {}  # by recorded memory: a vector
         self._free: dict[tuple[int, torch.dtype], list[Tensor]] = defaultdict(list)
@@ -79,11 +102,7 @@ class Tape:
             self._calls.append((op.func, args, kwargs))
         else:
             places = [self._placed(t, op, ending) for t in op.out]
-            form, names = _into(op.func) or (None, [])
-            if form is not None and len(names) == len(places):
-                self._calls.append((form, args, {**kwargs, **dict(zip(names, places, strict=True))}))
-            else:
-                self._calls.append((_copied(op.func, places), args, kwargs))
+            self._calls += _multiplied(op.func, args, places) or [_computed(op.func, args, kwargs, places)]
         for where in ending & self._place.keys():
             place = self._place.pop(where)
             self._free[place.numel(), place.dtype].append(place)

@@ -34,7 +34,7 @@ from resexp.kinds import InputError
 from resexp.record.result import CellResult, Cost, Replicate
 from resexp.stats.verdict import Reference
 
-PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard")
+PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scipy-openblas32", "tensorboard")
 RESULT, RUN, CONFIG, LOCK = "result.json", "run.json", "config.yaml", ".lock"
 STEPS, LAYERS = "steps.parquet", "layers.parquet"
 COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
