@@ -1,0 +1,88 @@
+"""How well the initialisation tells which networks will train: limits of signals, fitted, and judged on what is left out.
+
+A network is foretold to train where each of its signals is below its limit: the span of its squared gradients over the
+blocks, the cosine between inputs at their end. The limits are judged on groups of cells that their fit did not see, as
+an arm or a data set; seeds would be no such groups, for signals at initialisation hardly vary by seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Shapes: N cells, S signals.
+
+Array = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+Rule = Callable[[Array], Truth]
+"""From the signals (N, S) of cells to which of them will train (N,)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where each signal is below its limit, (S,), a network is foretold to train."""
+
+    limits: tuple[float, ...]
+
+    def __call__(self, signals_NS: Array) -> Truth:
+        below: Truth = (signals_NS < np.asarray(self.limits)).all(1)
+        return below
+
+
+def fit_limits(signals_NS: Array, trained_N: Truth) -> Limits:
+    """The limits of highest balanced accuracy, half way between signals; of several as good, those in the middle."""
+    choices = [_between(column) for column in signals_NS.T]
+    grid = np.stack(np.meshgrid(*choices, indexing="ij"), -1).reshape(-1, len(choices))
+    scores = np.array([Confusion.of(Limits(tuple(limits))(signals_NS), trained_N).balanced_accuracy for limits in grid])
+    best = grid[scores >= np.nanmax(scores) - 1e-12]
+    from_middle = np.abs(best - np.median(best, 0)) / (np.ptp(best, 0) + 1e-300)
+    return Limits(tuple(map(float, best[from_middle.sum(1).argmin()])))
+
+
+def fit_majority(signals_NS: Array, trained_N: Truth) -> Rule:
+    """Whatever became of most networks becomes of all."""
+    most = bool(2 * trained_N.sum() >= len(trained_N))
+    return lambda signals: np.full(len(signals), most)
+
+
+def _between(values: Array) -> Array:
+    """Limits that part the values, also below and above all."""
+    known = np.unique(values[np.isfinite(values)])
+    return np.concatenate(([-np.inf], (known[1:] + known[:-1]) / 2, [np.inf]))
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """What was foretold against what came: numbers of cells, named as foretold and then as it came."""
+
+    trained_trained: int
+    trained_not: int
+    not_trained: int
+    not_not: int
+
+    @classmethod
+    def of(cls, foretold_N: Truth, trained_N: Truth) -> "Confusion":
+        """Count the cells."""
+        return cls(*(int((a & b).sum()) for a in (foretold_N, ~foretold_N) for b in (trained_N, ~trained_N)))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean of the shares foretold right of those that trained and of those that did not; NaN without both."""
+        with np.errstate(invalid="ignore"):
+            shares = [
+                np.float64(self.trained_trained) / (self.trained_trained + self.not_trained),
+                np.float64(self.not_not) / (self.not_not + self.trained_not),
+            ]
+        return float(np.mean(shares))
+
+
+def left_out(
+    fit: Callable[[Array, Truth], Rule], signals_NS: Array, trained_N: Truth, groups: Sequence[str]
+) -> Truth:
+    """What is foretold of each cell (N,) by a rule fitted to all cells but those of its own group."""
+    names, foretold_N = np.asarray(groups), np.zeros(len(trained_N), dtype=bool)
+    for name in np.unique(names):
+        mine = names == name
+        foretold_N[mine] = fit(signals_NS[~mine], trained_N[~mine])(signals_NS[mine])
+    return foretold_N
