@@ -35,8 +35,10 @@ def multiplication(a_RMK: Tensor, b_RKN: Tensor, out_RMN: Tensor, *, add: bool =
     if library is None or not all(t.dtype is torch.float32 and t.is_cpu for t in (a_RMK, b_RKN, out_RMN)):
         return None
     a, b, out = map(_layout, (a_RMK, b_RKN, out_RMN))
-    if a is None or b is None or out is None or out[0] != NORMAL:
+    if a is None or b is None or out is None:
         return None
+    if out[0] == TRANSPOSED:
+        return multiplication(b_RKN.mT, a_RMK.mT, out_RMN.mT, add=add)
     one, beta = ctypes.c_float(1), ctypes.c_float(add)
     return partial(
         library.scipy_cblas_sgemm_batch_strided, ROWS, a[0], b[0], M, N, K, one, *a[1:], *b[1:], beta, *out[1:], R

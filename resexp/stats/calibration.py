@@ -1,4 +1,4 @@
-"""How well the initialisation tells which networks will train: limits of signals, fitted, and judged on what is left out.
+"""How well the initialisation tells which networks will train: limits of signals, judged on what their fit left out.
 
 A network is foretold to train where each of its signals is below its limit: the span of its squared gradients over the
 blocks, the cosine between inputs at their end. The limits are judged on groups of cells that their fit did not see, as
@@ -26,8 +26,8 @@ class Limits:
     limits: tuple[float, ...]
 
     def __call__(self, signals_NS: Array) -> Truth:
-        below: Truth = (signals_NS < np.asarray(self.limits)).all(1)
-        return below
+        """(N,) from (N, S)."""
+        return np.asarray((signals_NS < np.asarray(self.limits)).all(1), dtype=bool)
 
 
 def fit_limits(signals_NS: Array, trained_N: Truth) -> Limits:
@@ -77,9 +77,7 @@ class Confusion:
         return float(np.mean(shares))
 
 
-def left_out(
-    fit: Callable[[Array, Truth], Rule], signals_NS: Array, trained_N: Truth, groups: Sequence[str]
-) -> Truth:
+def left_out(fit: Callable[[Array, Truth], Rule], signals_NS: Array, trained_N: Truth, groups: Sequence[str]) -> Truth:
     """What is foretold of each cell (N,) by a rule fitted to all cells but those of its own group."""
     names, foretold_N = np.asarray(groups), np.zeros(len(trained_N), dtype=bool)
     for name in np.unique(names):
