@@ -7,6 +7,7 @@ was set where simulated searches (scripts/bench/simulations.py) are covered abou
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,43 @@ Counts = Mapping[int, tuple[int, int]]
 """Successes and replicates by depth."""
 
 Grid = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """Where half of the replicates train.
+
+    Attributes:
+        d50: the trainable depth; None where it is censored.
+        low, high: its 95 % interval; None where the depths tried do not bound it.
+        censored: `> L_max` or `< L_min` in figures, else None.
+        scale: s of the fit, the width of the transition in ln L; None where it is censored.
+
+    """
+
+    d50: float | None
+    low: float | None
+    high: float | None
+    censored: str | None
+    scale: float | None
+
+
+def locate(counts: Counts, bracket: tuple[int | None, int | None], wider: float = 1.0) -> Located:
+    """The fit between two depths tried, one that trains and one that does not, None where there is no such depth.
+
+    The interval is `wider` times as wide in ln L as the fit's, and no finer than the bracket. Raises ValueError as fit.
+    """
+    tried = [depth for depth, (_, replicates) in counts.items() if replicates]
+    middle, *ends, scale = fit(counts)
+    least, most = (middle * (end / middle) ** wider for end in ends)
+    low, high = bracket
+    if low is None:
+        most = max(most, high or most, min(tried))
+        return Located(d50=None, low=None, high=most, censored=f"< {min(tried)}", scale=None)
+    if high is None:
+        least = min(least, low, max(tried))
+        return Located(d50=None, low=least, high=None, censored=f"> {max(tried)}", scale=None)
+    return Located(d50=middle, low=min(least, low), high=max(most, high), censored=None, scale=scale)
 
 
 def fit(counts: Counts, coverage: float = COVERAGE) -> tuple[float, float, float, float]:
