@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -42,10 +42,15 @@ class Progress:
 
 
 class SweepView(LiveView):
-    """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested."""
+    """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested.
 
-    def __init__(self, cells: Sequence[Cell], stop: Stop) -> None:
-        self.console, self.stop = tables.console(), stop
+    `table` shows what the cells have come to.
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], stop: Stop, table: Callable[[list[CellResult]], RenderableType] = tables.Matrix
+    ) -> None:
+        self.console, self.stop, self.table = tables.console(), stop, table
         self.cells: dict[object, Progress] = {}
         for cell in cells:
             self._know(cell)
@@ -107,7 +112,7 @@ class SweepView(LiveView):
         parts: list[RenderableType] = [lines, self._summary()]
         statuses: list[str] = [p.result.status for p in self._all]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
-            self.drawn, self.matrix = statuses, tables.Matrix([p.result for p in self._all])
+            self.drawn, self.matrix = statuses, self.table([p.result for p in self._all])
             self.lines = len(self.console.render_lines(self.matrix))
         if self.lines + len(running) + 3 < height:
             parts.insert(0, self.matrix)

@@ -6,12 +6,15 @@ there. The interval of D50 averages the penalised likelihood over s, as its prof
 was set where simulated searches (scripts/bench/simulations.py) are covered about as often as they should be.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
+
+from resexp.wording import depth_text, listed, span_text
 
 MIDDLE, SPREAD = np.log(0.3), 1.0
 """Mean and standard deviation of the penalty on ln s."""
@@ -43,6 +46,16 @@ class Located:
     high: float | None
     censored: str | None
     scale: float | None
+
+    def __str__(self) -> str:
+        """`31 (95 % interval 24 to 40)`."""
+        middle = depth_text(self.d50) if self.d50 else self.censored
+        return f"{middle} (95 % interval {span_text(self.low, self.high)})"
+
+    @property
+    def reach(self) -> float:
+        """By what arms are ordered: D50; beyond all others, or 0, where it is censored."""
+        return self.d50 or (math.inf if self.low else 0.0)
 
 
 def locate(counts: Counts, bracket: tuple[int | None, int | None], wider: float = 1.0) -> Located:
@@ -77,6 +90,31 @@ def fit(counts: Counts, coverage: float = COVERAGE) -> tuple[float, float, float
     low, middle, high = (np.exp(np.interp(share, below_M, middle_M)) for share in (tail, 0.5, 1 - tail))
     log_s = log_s_S[np.argmax(logsumexp(table_MS, axis=0))]
     return float(middle), float(low), float(high), float(np.exp(log_s))
+
+
+def deepest(found: Mapping[str, Located]) -> str:
+    """Which of some arms trains deepest, by D50, and whether the intervals overlap, in a sentence or two."""
+    order = sorted(found, key=lambda name: -found[name].reach)
+    first = found[order[0]]
+    tops = [name for name in order if found[name].reach == first.reach]
+    rest = order[len(tops) :]
+    if not first.reach:
+        return f"D50 is {first.censored} of {listed(tops)}: half of the seeds train at no depth tried."
+    if len(order) == 1:
+        return f"The trainable depth D50 of {order[0]} is {first}."
+    if len(tops) > 1:
+        head = f"{listed(tops)} train deepest, beyond what was tried ({first.censored})"
+        head += "." if rest else ": a larger depth would tell them apart."
+    else:
+        head = f"{tops[0]} trains deepest: D50 is {first}."
+    if not rest:
+        return head
+    low = min(found[name].low or 0.0 for name in tops)
+    near = [name for name in rest if (found[name].high or math.inf) >= low]
+    if near:
+        said = listed([f"{name}, {found[name]}" for name in near])
+        return f"{head} The interval overlaps with that of {said}: the order is not settled."
+    return f"{head} Next is {rest[0]} with {found[rest[0]]}; the intervals do not overlap."
 
 
 def _log_likelihood(counts: Counts, middle_M: Grid, log_s_S: Grid) -> Grid:
