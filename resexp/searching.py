@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from hydra.types import RunMode
+
 from resexp.compose import Composer
 from resexp.config import Cell
 from resexp.estimating import missing
+from resexp.grid import is_grid
 from resexp.kinds import InputError
 from resexp.launcher.local import finished
 from resexp.record.result import CellResult
@@ -78,8 +81,8 @@ def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
     the candidates. Raises InputError where they leave nothing to search, or mean another sweeper.
     """
     jobs = composer.jobs(overrides)
-    if not jobs:
-        raise InputError("hydra/sweeper: the search for a depth is a sweeper of its own; leave it out")
+    if not is_grid(composer.load(overrides, RunMode.MULTIRUN)):
+        raise InputError("hydra/sweeper: the search for a depth chooses its cells itself; leave the sweeper out")
     groups: dict[tuple[str, ...], Jobs] = {}
     for job, cell in jobs:
         groups.setdefault(tuple(text for text in job if _key(text) not in SEARCHED), []).append((job, cell))
@@ -107,7 +110,7 @@ def _arm(overrides: tuple[str, ...], group: Jobs, shared: set[str]) -> Arm:
 def _search(cells: Sequence[Cell], given: set[str]) -> DepthSearch:
     first = cells[0]
     if "lr" not in first.options["optimizer"]:
-        raise InputError(f"optimizer={first.choices['optimizer']}: has no lr to choose")
+        raise InputError(f"optimizer: {first.options['optimizer']['_target_']} has no lr to choose")
     depths = sorted({cell.dials.depth for cell in cells}) if "depth" in given else [HIGHEST]
     lowest, highest = depths[0] if len(depths) > 1 else LOWEST, depths[-1]
     if lowest >= highest:
