@@ -64,7 +64,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
 
 
 def _view(wanted: Sequence[Arm], stop: Stop, quiet: bool) -> Any:
-    return nullcontext() if quiet else SweepView([], stop, lambda _: progress(wanted))
+    return nullcontext() if quiet else SweepView([], stop, lambda _: progress(wanted), "to go in this round")
 
 
 def _unwatched(cell: Cell) -> Watch:

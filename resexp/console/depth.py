@@ -12,7 +12,7 @@ from resexp.searching import Arm
 from resexp.stats.depth import Depth50, DepthSearch
 from resexp.stats.logistic import deepest
 from resexp.stats.shares import Share, half
-from resexp.wording import depth_text, listed, span_text
+from resexp.wording import listed
 
 
 def progress(arms: Sequence[Arm]) -> Table:
@@ -40,9 +40,7 @@ class Found:
             if found is None:
                 cells: list[str | Text] = [Text(arm.failed or "not ended", "red"), "", *[""] * tuned, *_costs(arm), "–"]
             else:
-                middle = depth_text(found.d50) if found.d50 else str(found.censored)
-                rates = [_rates(found)] * tuned
-                cells = [middle, span_text(found.low, found.high), *rates, *_costs(arm), str(found.spared)]
+                cells = [found.middle, found.span, *[_rates(found)] * tuned, *_costs(arm), str(found.spared)]
             table.add_row(arm.name, *cells)
         yield table
         if self.found:

@@ -44,13 +44,17 @@ class Progress:
 class SweepView(LiveView):
     """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested.
 
-    `table` shows what the cells have come to.
+    `table` shows what the cells have come to; `left` says of what it tells the time to go.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], stop: Stop, table: Callable[[list[CellResult]], RenderableType] = tables.Matrix
+        self,
+        cells: Sequence[Cell],
+        stop: Stop,
+        table: Callable[[list[CellResult]], RenderableType] = tables.Matrix,
+        left: str = "to go",
     ) -> None:
-        self.console, self.stop, self.table = tables.console(), stop, table
+        self.console, self.stop, self.table, self.to_go = tables.console(), stop, table, left
         self.cells: dict[object, Progress] = {}
         for cell in cells:
             self._know(cell)
@@ -124,7 +128,7 @@ class SweepView(LiveView):
         words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
         words.append(duration(time.monotonic() - self.began))
         left = self._left()
-        words += [f"{duration(left)} to go"] if left is not None else []
+        words += [f"{duration(left)} {self.to_go}"] if left is not None else []
         text = Text(" · ".join(words), "bold")
         if self.stop.requested:
             text.append("\nstopping: what runs saves and ends; Ctrl-C again stops it at once", "yellow")

@@ -21,11 +21,15 @@ class Point:
 
 @dataclass(frozen=True)
 class DepthCurve:
-    """An arm's points, and where half of its replicates are trained: `half` between two depths, or beyond one (inf)."""
+    """An arm's points, and where half of its replicates are trained.
+
+    `half`: between two depths, or beyond one (inf); `d50`: where exactly, if that is known.
+    """
 
     points: Sequence[Point]
     half: tuple[float, float] | None = None
     label: str = ""
+    d50: float | None = None
 
 
 def depth_curves(rows: Mapping[str, DepthCurve], width: float) -> Figure:
@@ -43,6 +47,8 @@ def depth_curves(rows: Mapping[str, DepthCurve], width: float) -> Figure:
             x, y = [p.depth for p in curve.points], [p.share for p in curve.points]
             below, above = [p.share - p.low for p in curve.points], [p.high - p.share for p in curve.points]
             axis.errorbar(x, y, (below, above), color=ACCENT, elinewidth=1, capsize=2.5, marker="o", markersize=4)
+            if curve.d50:
+                axis.plot([curve.d50], [0.5], "D", color=INK, markersize=6, zorder=4)
             axis.text(0.03, 0.06, curve.label, transform=axis.transAxes, fontsize=8, color=INK)
         axes[0].set_xscale("log", base=2)
         shown = depths if len(depths) <= 7 else depths[:: -(-len(depths) // 6)]

@@ -49,8 +49,17 @@ class Located:
 
     def __str__(self) -> str:
         """`31 (95 % interval 24 to 40)`."""
-        middle = depth_text(self.d50) if self.d50 else self.censored
-        return f"{middle} (95 % interval {span_text(self.low, self.high)})"
+        return f"{self.middle} (95 % interval {self.span})"
+
+    @property
+    def middle(self) -> str:
+        """`31`, or where it is censored."""
+        return depth_text(self.d50) if self.d50 else str(self.censored)
+
+    @property
+    def span(self) -> str:
+        """`24 to 40`, `24 or more`."""
+        return span_text(self.low, self.high)
 
     @property
     def reach(self) -> float:

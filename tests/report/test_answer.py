@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from resexp.record.index import scan
-from resexp.report.answer import answer, statements
+from resexp.report.answer import answer
 from resexp.report.costs import costs, price
 from resexp.report.group import groups
+from resexp.report.statements import statements
 
 
 def _group(path="outputs"):
