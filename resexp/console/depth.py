@@ -37,14 +37,17 @@ class Found:
         table = _table("arm", "D50", "95 % interval", *["rate (at depths)"] * tuned, "cells", "runs", "spared")
         for arm in self.arms:
             found = self.found.get(arm.name)
-            if found is None:
-                cells: list[str | Text] = [Text(arm.failed or "not ended", "red"), "", *[""] * tuned, *_costs(arm), "–"]
-            else:
+            if found:
                 cells = [found.middle, found.span, *[_rates(found)] * tuned, *_costs(arm), str(found.spared)]
+            else:
+                cells = ["–", "", *[""] * tuned, *_costs(arm), ""]
             table.add_row(arm.name, *cells)
         yield table
         if self.found:
             yield Text(deepest(self.found))
+        for arm in self.arms:
+            if arm.name not in self.found:
+                yield Text(f"{arm.name}: {arm.failed or 'the search has not ended'}", "red")
         yield from self._flags()
         yield Text(f"{_grid(self.arms)} {self._cost()}", "dim")
 

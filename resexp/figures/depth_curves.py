@@ -51,10 +51,19 @@ def depth_curves(rows: Mapping[str, DepthCurve], width: float) -> Figure:
                 axis.plot([curve.d50], [0.5], "D", color=INK, markersize=6, zorder=4)
             axis.text(0.03, 0.06, curve.label, transform=axis.transAxes, fontsize=8, color=INK)
         axes[0].set_xscale("log", base=2)
-        shown = depths if len(depths) <= 7 else depths[:: -(-len(depths) // 6)]
+        shown = _apart(depths)
         axes[0].set_xticks(shown, [str(depth) for depth in shown])
         axes[0].minorticks_off()
         axes[0].set(xlim=(least, most), ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], yticklabels=["0", "½", "all"])
         figure.supxlabel("depth (blocks)", fontsize=9, color=MUTED)
         figure.supylabel("trained", fontsize=9, color=MUTED)
         return figure
+
+
+def _apart(depths: Sequence[int]) -> list[int]:
+    """As many of some ascending depths as can be written below a logarithmic axis: the first, and what has room."""
+    room, shown = (depths[-1] / depths[0]) ** (1 / 7), [depths[0]]
+    for depth in depths[1:]:
+        if depth >= shown[-1] * room:
+            shown.append(depth)
+    return shown

@@ -51,7 +51,7 @@ class Line:
         if len(self.shares) < ENOUGH:
             return None
         counts = {depth: (share.count, share.total) for depth, share in self.shares.items()}
-        return locate(counts, (self.half.low, self.half.high), WIDER if self.tuned else 1.0)
+        return locate(counts, WIDER if self.tuned else 1.0)
 
     @property
     def rank(self) -> tuple[int, float]:

@@ -110,7 +110,7 @@ class DepthSearch:
     def estimate(self) -> Depth50:
         """What is found. Raises ValueError where the search has not ended."""
         try:
-            bracket, guard = self._walk()
+            guard = self._walk()
         except _UnknownError:
             raise ValueError("the search has not ended") from None
         counts = self.counts
@@ -119,7 +119,7 @@ class DepthSearch:
         runs = sum(n + len(self.rates) * len(self._tuned) for _, n in counts.values())
         full = len(self.rates) * sum(n + len(self._tuned) for _, n in counts.values())
         return Depth50(
-            **asdict(locate(counts, bracket, WIDER if self._tuned else 1.0)),
+            **asdict(locate(counts, WIDER if self._tuned else 1.0)),
             monotone=guard is None or 2 * counts[guard][0] <= counts[guard][1],
             rates=rates,
             at_edge=tuple(d for d, rate in rates.items() if len(self.rates) > 1 and rate in edges),
@@ -141,8 +141,8 @@ class DepthSearch:
         depths = doublings + bisections + 2  # one for the guard, one for what rounding leaves
         return depths * (len(self.rates) * len(self._tuned) + self.few) + 3 * (self.many - self.few)
 
-    def _walk(self) -> tuple[tuple[int | None, int | None], int | None]:
-        """The bracket, a depth that trains and one that does not, and the guard; raises _UnknownError on the way."""
+    def _walk(self) -> int | None:
+        """Go through the search, raising _UnknownError where something is to be tried; the guard, if there is one."""
         low, high = self._double()
         while low is not None and high is not None and high / low > self.ratio:
             middle = round(math.sqrt(low * high))
@@ -152,10 +152,10 @@ class DepthSearch:
         self._need([depth for depth in (low, high) if depth is not None], self.many)
         guard = min(2 * high, self.highest) if high is not None else None
         if guard is None or guard == high:
-            return (low, high), None
+            return None
         if self._trains(guard, self.few):
             self._need([guard], self.many)
-        return (low, high), guard
+        return guard
 
     def _double(self) -> tuple[int | None, int | None]:
         low, depth = None, self.lowest

@@ -67,21 +67,21 @@ class Located:
         return self.d50 or (math.inf if self.low else 0.0)
 
 
-def locate(counts: Counts, bracket: tuple[int | None, int | None], wider: float = 1.0) -> Located:
-    """The fit between two depths tried, one that trains and one that does not, None where there is no such depth.
+def locate(counts: Counts, wider: float = 1.0) -> Located:
+    """Where half of the replicates train: the fit, between the depths at which the share first falls below a half.
 
-    The interval is `wider` times as wide in ln L as the fit's, and no finer than the bracket. Raises ValueError as fit.
+    The interval is `wider` times as wide in ln L as the fit's, and no finer than these depths; where one of them is
+    missing D50 is censored. Raises ValueError as fit.
     """
-    tried = [depth for depth, (_, replicates) in counts.items() if replicates]
     middle, *ends, scale = fit(counts)
     least, most = (middle * (end / middle) ** wider for end in ends)
-    low, high = bracket
+    trains = {depth: 2 * successes >= total for depth, (successes, total) in counts.items() if total}
+    high = min((depth for depth, most_do in trains.items() if not most_do), default=None)
+    low = max((depth for depth, most_do in trains.items() if most_do and depth < (high or math.inf)), default=None)
     if low is None:
-        most = max(most, high or most, min(tried))
-        return Located(d50=None, low=None, high=most, censored=f"< {min(tried)}", scale=None)
+        return Located(d50=None, low=None, high=max(most, high or most), censored=f"< {min(trains)}", scale=None)
     if high is None:
-        least = min(least, low, max(tried))
-        return Located(d50=None, low=least, high=None, censored=f"> {max(tried)}", scale=None)
+        return Located(d50=None, low=min(least, low), high=None, censored=f"> {max(trains)}", scale=None)
     return Located(d50=middle, low=min(least, low), high=max(most, high), censored=None, scale=scale)
 
 
@@ -119,7 +119,7 @@ def deepest(found: Mapping[str, Located]) -> str:
     if not rest:
         return head
     low = min(found[name].low or 0.0 for name in tops)
-    near = [name for name in rest if (found[name].high or math.inf) >= low]
+    near = [name for name in rest if (found[name].high or math.inf) > low]
     if near:
         said = listed([f"{name}, {found[name]}" for name in near])
         return f"{head} The interval overlaps with that of {said}: the order is not settled."
