@@ -73,10 +73,11 @@ def _unwatched(cell: Cell) -> Watch:
 
 def _to_json(arm: Arm) -> dict[str, Any]:
     found = arm.found
-    keys = ("d50", "low", "high", "censored", "monotone", "spared")
+    odd = "not monotone" if found and not found.monotone else None
     return {
         "arm": arm.name,
-        **{key: getattr(found, key, None) for key in keys},
+        **{key: getattr(found, key, None) for key in ("d50", "low", "high", "spared")},
+        "censored": found.censored or odd if found else None,
         "rates": {str(depth): rate for depth, rate in found.rates.items()} if found else {},
         "rates_at_edge": [*found.at_edge] if found else [],
         "cells": len(arm.cells),
