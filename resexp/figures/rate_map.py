@@ -24,6 +24,7 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
             axis.grid(visible=False)
             axis.spines[:].set_visible(False)
             axis.tick_params(length=0)
+            axis.tick_params(axis="x", labelrotation=turned)
             for (depth, rate), (trained, count) in cells.items():
                 x, y = depths.index(depth), rates.index(rate)
                 share = trained / count if count else 0.0
@@ -33,7 +34,7 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
                 text = f"{trained}/{count}" if count else "–"
                 axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK, rotation=turned)
         axes[0].set(xlim=(-0.03, len(depths)), ylim=(-0.03, len(rates)))
-        axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths], rotation=turned)
+        axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths])
         axes[0].set_yticks([y + 0.46 for y in range(len(rates))], [f"{rate:g}" for rate in rates])
         figure.supxlabel("depth (blocks)", fontsize=9, color=MUTED)
         figure.supylabel("learning rate", fontsize=9, color=MUTED)
