@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HELP = """resexp: see how residual connections and normalisation decide whether a deep network trains
 
   resexp train [OVERRIDES]       train a cell, all its seeds at once; -m: a sweep of cells
+  resexp depth [OVERRIDES]       search for the depth to which each arm trains, with its interval
   resexp probe [OVERRIDES]       look into a network without training it: gains per layer, how deep it may go
   resexp runs [FILTER…] [PATH…]  list what is in outputs/, as in depth=48 norm=pre
   resexp compare A B [PATH…]     what the runs say of A against B, as in norm=pre norm=none
@@ -31,6 +32,7 @@ First steps
 """
 FLAGS: dict[str, tuple[str, ...]] = {
     "train": ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun"),
+    "depth": ("--config-dir", "--dry-run", "--help", "--json", "--multirun"),
     "probe": ("--config-dir", "--help", "--json", "--multirun"),
     "runs": ("--best", "--csv", "--help", "--json", "--reverse", "--sort"),
     "compare": ("--by", "--help", "--json"),
@@ -94,6 +96,12 @@ def _train(argv: list[str]) -> int:
     from resexp.train_verb import run
 
     return run(argv)
+
+
+def _depth(argv: list[str]) -> int:
+    from resexp.depth_verb import run
+
+    return run(_parser("depth", "Search for the trainable depth D50 of each arm: half of its seeds train there."), argv)
 
 
 def _probe(argv: list[str]) -> int:
@@ -174,6 +182,7 @@ def _complete(argv: list[str]) -> int:
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
+    "depth": _depth,
     "probe": _probe,
     "runs": _runs,
     "compare": _compare,

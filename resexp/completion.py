@@ -33,7 +33,7 @@ def query(verbs: tuple[str, ...], flags: Mapping[str, tuple[str, ...]], separato
         found = [v for v in verbs if v.startswith(verb)]
     elif last.startswith("-"):
         found = [f for f in flags.get(verb, ()) if f.startswith(last)]
-    elif verb in ("train", "probe"):
+    elif verb in ("train", "depth", "probe"):
         found = _overrides(words[1:])
     elif verb in ("runs", "compare"):
         found = _overrides([last]) if last else []  # filters look like overrides, and the shell completes paths

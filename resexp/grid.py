@@ -45,6 +45,11 @@ class GridSweeper(Sweeper):
         return [self.launcher.launch(self.jobs, initial_job_idx=0)]
 
 
+def is_grid(config: DictConfig) -> bool:
+    """Whether a configuration's sweeper is GridSweeper."""
+    return str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] == GridSweeper.__name__
+
+
 def jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:
     """The overrides of every combination of a sweep: `config` is what `overrides` compose to. Raises InputError."""
     parser = OverridesParser.create(config_loader=checker.loader)

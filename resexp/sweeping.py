@@ -89,8 +89,40 @@ class Swept:
     error: str | None
 
 
-def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchOf, stop: Stop) -> Swept:
-    """Train the cells of a sweep through Hydra. Raises InputError, OSError and KeyboardInterrupt."""
+class Record:
+    """What a sweep leaves in a directory of its own: its command, and the paths of its cells from there."""
+
+    def __init__(self, composer: Composer, overrides: list[str]) -> None:
+        config = composer.load(overrides, RunMode.MULTIRUN)
+        self.directory = Path(str(config.hydra.sweep.dir)).absolute()
+        self.about: dict[str, Any] = {
+            "command": sys.argv,
+            "overrides": overrides,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "outputs": os.path.relpath(str(config.outputs), self.directory),
+        }
+        self.ids: dict[str, str] = {}
+
+    def write(self, cells: Iterable[Cell]) -> None:
+        """Write it, with `cells` beside those that it has."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
+        listed = [{"id": id_, "path": path} for path, id_ in self.ids.items()]
+        write_json(self.directory / SWEEP, {**self.about, "cells": listed})
+
+
+def sweep(
+    composer: Composer,
+    overrides: list[str],
+    jobs: Jobs,
+    watch_of: WatchOf,
+    stop: Stop,
+    record: Record | None = None,
+) -> Swept:
+    """Train the cells of a sweep through Hydra. Raises InputError, OSError and KeyboardInterrupt.
+
+    `record` is that of a sweep of which these are some more cells.
+    """
     cells, failures = {cell.key: cell for _, cell in jobs}, dict[Key, CellResult]()
 
     def knowing(cell: Cell) -> Watch:
@@ -98,15 +130,12 @@ def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchO
         return _noting(watch_of, failures)(cell)
 
     _register()
-    config = composer.load(overrides, RunMode.MULTIRUN)
-    directory = Path(str(config.hydra.sweep.dir)).absolute()
-    directory.mkdir(parents=True, exist_ok=True)
-    about = {"command": sys.argv, "overrides": overrides, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    about["outputs"] = os.path.relpath(str(config.outputs), directory)
-    _write(directory, about, cells.values())
+    record = record or Record(composer, overrides)
+    record.write(cells.values())
     task = Task(composer.checker, jobs, knowing, stop)
-    given = [*overrides, f"hydra.sweep.dir={quoted(directory)}"]
-    is_ours = str(config.hydra.launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
+    given = [*overrides, f"hydra.sweep.dir={quoted(record.directory)}"]
+    launcher = composer.load(given, RunMode.MULTIRUN).hydra.launcher
+    is_ours = str(launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
     error = None
     with contextlib.nullcontext() if is_ours else _looking([*cells.values()], watch_of):
         try:
@@ -117,7 +146,7 @@ def sweep(composer: Composer, overrides: list[str], jobs: Jobs, watch_of: WatchO
         except Exception as fault:  # an engine may raise anything when one of its jobs is lost
             error = _line(fault)
         finally:
-            _write(directory, about, cells.values())
+            record.write(cells.values())
     return Swept([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
 
 
@@ -179,8 +208,3 @@ def _register() -> None:
     for plugin in (GridSweeper, LocalLauncher):
         setattr(ours, plugin.__name__, plugin)
         Plugins.instance().register(plugin)
-
-
-def _write(directory: Path, about: dict[str, Any], cells: Iterable[Cell]) -> None:
-    listed = [{"id": cell.id, "path": os.path.relpath(cell.path, directory)} for cell in cells]
-    write_json(directory / SWEEP, {**about, "cells": listed})

@@ -87,9 +87,9 @@ def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
 
 def _close(results: list[CellResult], outputs: str) -> int:
     """Name the failures and the next command; the exit code."""
-    failed = [result for result in results if result.status != "done"]
-    for result in failed:
-        print(f"{result.status}: {result.name}: {result.error or 'not done'}", file=sys.stderr)
+    failed = tables.failures(results)
+    for line in failed:
+        print(line, file=sys.stderr)
     where = "" if outputs == "outputs" else f" {outputs}"
     print(f"next      {tables.command()} tensorboard{where}")
     return 1 if failed else 0

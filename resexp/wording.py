@@ -37,3 +37,15 @@ def scaled(count: float, unit: str) -> str:
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def depth_text(depth: float) -> str:
+    """A depth that may lie between two: `5.4`, `31`."""
+    return f"{depth:.1f}" if depth < 9.95 else f"{depth:.0f}"
+
+
+def span_text(low: float | None, high: float | None) -> str:
+    """An interval of depths, None where it has no end: `24 to 40`, `52 or more`, `5.1 or less`."""
+    if low is None or high is None:
+        return "unknown" if low == high else f"{depth_text(low)} or more" if low else f"{depth_text(high or 0)} or less"
+    return f"{depth_text(low)} to {depth_text(high)}"

@@ -63,6 +63,13 @@ def test_what_needs_no_torch_imports_none(args):
         ("runs", "nowhere"),
         ("runs", "--jsn"),
         ("runs", "norm=pre", "nowhere"),
+        ("depth", "norm=pree"),
+        ("depth", "depth=3"),
+        ("depth", "depth=0,8"),
+        ("depth", "seeds=[1,2]"),
+        ("depth", "hydra/sweeper=basic"),
+        ("depth", "--jsn"),
+        ("depth", "outputs=/proc/nowhere"),
         ("compare", "norm=pre"),
         ("compare", "norm=pre", "norm=none"),
         ("compare", "norm=pre", "norm=none", "nowhere"),
@@ -79,7 +86,7 @@ def test_bad_input_is_one_line_and_exit_2(args, tmp_path, capfd):
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.parametrize("args", [("train", "norm=pree"), ("train", "-m", "depth=4,0")])
+@pytest.mark.parametrize("args", [("train", "norm=pree"), ("train", "-m", "depth=4,0"), ("depth", "norm=pree")])
 def test_bad_input_is_refused_without_torch(args):
     code, lines, error, torch = _light(*args)
     assert (code, lines, torch, len(error.splitlines())) == (2, [], False, 1)
@@ -138,7 +145,9 @@ def test_the_configuration_can_be_shown():
     ("line", "expected"),
     [
         ("resexp tr", {"train"}),
-        ("resexp ", {"train", "probe", "runs", "compare", "report", "tensorboard", "completion"}),
+        ("resexp ", {"train", "depth", "probe", "runs", "compare", "report", "tensorboard", "completion"}),
+        ("resexp depth norm=pre residual=of", {"residual=off"}),
+        ("resexp depth --d", {"--dry-run"}),
         ("resexp runs nor", {"norm=", "norm.", "normalizer=", "normalizer."}),
         ("resexp compare norm=pre norm=no", {"norm=none"}),
         ("resexp compare norm=pre norm=none --j", {"--json"}),

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -42,10 +42,19 @@ class Progress:
 
 
 class SweepView(LiveView):
-    """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested."""
+    """Watches the cells of a sweep; a context manager around it. It shows whether `stop` was requested.
 
-    def __init__(self, cells: Sequence[Cell], stop: Stop) -> None:
-        self.console, self.stop = tables.console(), stop
+    `table` shows what the cells have come to; `left` says of what it tells the time to go.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        stop: Stop,
+        table: Callable[[list[CellResult]], RenderableType] = tables.Matrix,
+        left: str = "to go",
+    ) -> None:
+        self.console, self.stop, self.table, self.to_go = tables.console(), stop, table, left
         self.cells: dict[object, Progress] = {}
         for cell in cells:
             self._know(cell)
@@ -107,7 +116,7 @@ class SweepView(LiveView):
         parts: list[RenderableType] = [lines, self._summary()]
         statuses: list[str] = [p.result.status for p in self._all]
         if statuses != self.drawn:  # the matrix takes milliseconds, four times a second
-            self.drawn, self.matrix = statuses, tables.Matrix([p.result for p in self._all])
+            self.drawn, self.matrix = statuses, self.table([p.result for p in self._all])
             self.lines = len(self.console.render_lines(self.matrix))
         if self.lines + len(running) + 3 < height:
             parts.insert(0, self.matrix)
@@ -119,7 +128,7 @@ class SweepView(LiveView):
         words += [f"{counts[s]} {s}" for s in ("running", "failed", "waiting") if counts[s]]
         words.append(duration(time.monotonic() - self.began))
         left = self._left()
-        words += [f"{duration(left)} to go"] if left is not None else []
+        words += [f"{duration(left)} {self.to_go}"] if left is not None else []
         text = Text(" · ".join(words), "bold")
         if self.stop.requested:
             text.append("\nstopping: what runs saves and ends; Ctrl-C again stops it at once", "yellow")

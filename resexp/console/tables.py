@@ -178,6 +178,11 @@ def estimate_text(seconds: float, memory: int, workers: int, threads: int) -> st
     return f"estimate: {duration(seconds)} on {where}, up to {memory / 2**30:.1f} GB of memory each"
 
 
+def failures(results: Iterable[CellResult]) -> list[str]:
+    """A line for each cell that is not done."""
+    return [f"{r.status}: {r.name}: {r.error or 'not done'}" for r in results if r.status != "done"]
+
+
 def summary(result: CellResult) -> Text:
     """The line that says it all."""
     losses, accuracies = ([getattr(r, k) for r in result.replicates] for k in ("loss_train", "accuracy_val"))

@@ -10,10 +10,13 @@ from resexp.figures.style import WIDE, fold, panels, styled
 
 Cells = Mapping[tuple[int, float], tuple[int, int]]
 """(depth, learning rate) → (trained, replicates)."""
+MOST = 7
+"""Depths up to which there is room for upright numbers."""
 
 
 def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[float], width: float) -> Figure:
     """A panel per arm: rows are learning rates, columns depths."""
+    turned = 90 if len(depths) > MOST else 0
     with styled():
         figure, axes = panels(len(rows), width, 0.3 * len(rates) + 0.45)
         for axis, (name, cells) in zip(axes, rows.items(), strict=True):
@@ -21,6 +24,7 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
             axis.grid(visible=False)
             axis.spines[:].set_visible(False)
             axis.tick_params(length=0)
+            axis.tick_params(axis="x", labelrotation=turned)
             for (depth, rate), (trained, count) in cells.items():
                 x, y = depths.index(depth), rates.index(rate)
                 share = trained / count if count else 0.0
@@ -28,7 +32,7 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
                 axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor=fill, alpha=share, linewidth=0))
                 axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor="none", edgecolor=NONE, linewidth=0.6))
                 text = f"{trained}/{count}" if count else "–"
-                axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK)
+                axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK, rotation=turned)
         axes[0].set(xlim=(-0.03, len(depths)), ylim=(-0.03, len(rates)))
         axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths])
         axes[0].set_yticks([y + 0.46 for y in range(len(rates))], [f"{rate:g}" for rate in rates])

@@ -16,7 +16,7 @@ from resexp.config import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
 from resexp.record.index import CellFailedError, metric, recorded
-from resexp.record.result import missing_seeds
+from resexp.record.result import CellResult, missing_seeds
 from resexp.watch import Ended
 
 
@@ -41,8 +41,7 @@ class LocalLauncher(Launcher):
         cells = [known.get(tuple(job)) or self._compose(job) for job in job_overrides]
         left = []
         for cell in {cell.key: cell for cell in cells}.values():
-            result = recorded(cell)
-            if result.status == "done" and result.is_judged and not missing_seeds(cell, result):
+            if result := finished(cell):
                 task.watch_of(cell)(Ended("cell", result, ()))
             else:
                 left.append(cell)
@@ -78,6 +77,12 @@ class LocalLauncher(Launcher):
             )
             for index in range(count)
         ]
+
+
+def finished(cell: Cell) -> CellResult | None:
+    """What is recorded of a cell of which nothing is left to do, else None."""
+    result = recorded(cell)
+    return result if result.status == "done" and result.is_judged and not missing_seeds(cell, result) else None
 
 
 def share(cells: int, workers: int | str, threads: int | str, gpus: int = 0) -> tuple[int, int]:

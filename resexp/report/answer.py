@@ -1,22 +1,13 @@
-"""The answer in plain words, with its numbers and intervals, and the statements that it rests on."""
+"""The answer in plain words, with its numbers and intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resexp.record.result import CellResult, mean
+from resexp.record.result import mean
 from resexp.report.group import Group, Line
+from resexp.stats.logistic import deepest
 from resexp.stats.shares import Share
 from resexp.wording import listed, loss_text
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One arm against another at one depth: what is said, on what grounds, and the cells it rests on."""
-
-    text: str
-    grounds: str
-    holds: bool
-    cells: Sequence[CellResult]
 
 
 @dataclass(frozen=True)
@@ -39,19 +30,28 @@ def told(share: Share) -> str:
 
 
 def half_text(line: Line) -> str:
-    """Between which depths half of the seeds are trained: `24 to 48`, `48 or more`, `below 8`."""
+    """To which depth half of the seeds are trained: D50 with its interval, else between which depths it lies.
+
+    `31 (24 to 40)`; `24 to 48`, `48 or more`, `below 8`.
+    """
     found = line.half
     if not line.shares:
         return "unknown"
-    if found.low is None:
+    if line.located:
+        text = f"{line.located.middle} ({line.located.span})"
+    elif found.low is None:
         return f"below {found.high}"
-    text = f"{found.low} or more" if found.high is None else f"{found.low} to {found.high}"
+    else:
+        text = f"{found.low} or more" if found.high is None else f"{found.low} to {found.high}"
     return text if found.monotone else f"{text}, not monotone"
 
 
 def answer(group: Group) -> Answer:
     """What the cells of a group say; where tuning seeds choose its learning rate, of each arm at its own."""
     found = _answer(group.fair)
+    located = {line.name: line.located for line in group.fair.lines if line.located}
+    if located:
+        found = Answer(found.headline, [*found.sentences, f"By the logistic fit over all depths: {deepest(located)}"])
     if group.tuning:
         seeds = listed([str(seed) for seed in group.tuning])
         return Answer(
@@ -131,22 +131,3 @@ def _least_loss(group: Group, depth: int) -> str:
         return f"At depth {depth} no replicate ends with a finite loss."
     loss, name = min(known)
     return f"At depth {depth} the lowest mean training loss is that of {name}: {loss_text(loss)} nats."
-
-
-def statements(group: Group) -> list[Statement]:
-    """The arm that trains deepest against every other, at the depth to which it trains: shares and their intervals."""
-    judged = [line for line in group.fair.lines if line.shares]
-    winner = judged[0] if judged else None
-    depth = winner.half.low if winner else None
-    if winner is None or depth is None:
-        return []
-    found = []
-    for line in judged[1:]:
-        if depth in line.shares:
-            a, b = winner.shares[depth], line.shares[depth]
-            is_apart = apart(a, b)
-            more = "trains more often than" if a.value > b.value else "is not seen to train more often than"
-            text = f"At depth {depth}, {winner.name} {more} {line.name}"
-            grounds = f"{a.count} of {a.total} ({percent(a)}) against {b.count} of {b.total} ({percent(b)})"
-            found.append(Statement(text, grounds, is_apart, (winner.cells[depth], line.cells[depth])))
-    return found

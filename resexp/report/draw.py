@@ -56,9 +56,10 @@ def drawings(group: Group) -> Iterator[Drawing]:
     yield _map(group)
     lines = group.lines[:MOST]
     left_out = f" The first {MOST} of {len(group.lines)} arms." if len(group.lines) > MOST else ""
-    judged = [line for line in lines if len(line.shares) > 1]
+    judged = [line for line in group.fair.lines if len(line.shares) > 1]
     if judged:
-        yield _depth_curves(group, judged, left_out)
+        more = f" The first {MOST} of {len(judged)} arms." if len(judged) > MOST else ""
+        yield _depth_curves(judged[:MOST], more)
     if group.rates:
         yield _rates(group)
     losses = {line.name: _losses(line) for line in lines}
@@ -115,21 +116,31 @@ def _loss_curves(group: Group, losses: dict[str, dict[str, Curve]], left_out: st
     )
 
 
-def _depth_curves(group: Group, lines: list[Line], left_out: str) -> Drawing:
+def _depth_curves(lines: list[Line], left_out: str) -> Drawing:
     def curve(line: Line) -> DepthCurve:
         points = [Point(depth, s.value, *s.interval()) for depth, s in line.shares.items()]
-        found = line.half
-        between = (found.low or 0.0, found.high or math.inf) if found.monotone else None
-        return DepthCurve(points, between, half_text(line))
+        found, between = line.located, None
+        if found:
+            between = (found.low or 0.0, found.high or math.inf)
+        elif line.half.monotone:
+            between = (line.half.low or 0.0, line.half.high or math.inf)
+        return DepthCurve(points, between, half_text(line), found.d50 if found else None)
 
     rows = {line.name: curve(line) for line in lines}
     said = "; ".join(f"{line.name} {half_text(line)}" for line in lines)
+    fitted = any(line.located for line in lines)
+    told = (
+        "The diamond is the trainable depth D50 by a penalised logistic fit in the logarithm of the depth; shaded, and "
+        "in words, its 95 % interval, which is no finer than the depths between which the share passes a half."
+        if fitted
+        else "Shaded, and in words: between which of the depths tried the share passes a half, which is where the "
+        "trainable depth D50 lies."
+    )
     return Drawing(
         "depth",
         "How deep each arm trains",
         f"Share of trained seeds against depth, a panel per arm. Half of the seeds train to depth: {said}.",
-        "Share of the seeds that are trained, with 95 % Wilson intervals. Shaded, and in words: between which of the "
-        "depths tried the share passes a half, which is where the trainable depth D50 lies." + left_out,
+        f"Share of the seeds that are trained, with 95 % Wilson intervals. {told}{left_out}",
         lambda width: depth_curves(rows, width),
     )
 

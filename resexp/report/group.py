@@ -1,24 +1,33 @@
 """Cells put in order: those of one data set and model, by arm and depth."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from resexp.config import arm_of
 from resexp.record.result import CellResult, differing
+from resexp.stats.depth import WIDER
+from resexp.stats.logistic import Located, locate
 from resexp.stats.shares import Half, Share, half
 from resexp.stats.tuning import KEY, choices
 from resexp.stats.verdict import VERDICTS, Reference
 
+ENOUGH = 3
+"""Depths from which on D50 is fitted."""
+
 
 @dataclass(frozen=True)
 class Line:
-    """The cells that differ in depth alone. `name`: the arm, and what else tells this line from others."""
+    """The cells that differ in depth alone, or, where it is `tuned`, in the learning rate chosen at each depth, too.
+
+    `name`: the arm, and what else tells this line from others.
+    """
 
     arm: str
     rest: dict[str, str]
     cells: dict[int, CellResult]
+    tuned: bool = False
 
     @property
     def name(self) -> str:
@@ -35,6 +44,14 @@ class Line:
     def half(self) -> Half:
         """Between which depths its share passes a half."""
         return half(self.shares)
+
+    @cached_property
+    def located(self) -> Located | None:
+        """The trainable depth D50 by the logistic fit, where there are enough depths for one."""
+        if len(self.shares) < ENOUGH:
+            return None
+        counts = {depth: (share.count, share.total) for depth, share in self.shares.items()}
+        return locate(counts, WIDER if self.tuned else 1.0)
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -111,7 +128,7 @@ def groups(results: Iterable[CellResult]) -> list[Group]:
     return [Group(f"{dataset}, {model}", _lines(alike)) for (dataset, model), alike in found.items()]
 
 
-def _lines(results: Sequence[CellResult], told: Iterable[str] = ()) -> list[Line]:
+def _lines(results: Sequence[CellResult], told: Collection[str] = ()) -> list[Line]:
     """The lines of some cells, which `told` keys do not tell apart."""
     keys = [key for key in differing(results) if key not in ("depth", *told)]
     if len({_place(result, keys) for result in results}) < len(results):  # options that come with a choice tell more
@@ -121,7 +138,7 @@ def _lines(results: Sequence[CellResult], told: Iterable[str] = ()) -> list[Line
     for result in results:
         arm, depth, *rest = _place(result, keys)
         values = {key: value for key, value in zip(keys, rest, strict=True) if value != "–"}
-        line = lines.setdefault((arm, *rest), Line(arm, values, {}))
+        line = lines.setdefault((arm, *rest), Line(arm, values, {}, tuned=KEY in told))
         line.cells[int(depth)] = result
     for line in lines.values():
         ordered = sorted(line.cells.items())

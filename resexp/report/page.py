@@ -15,11 +15,15 @@ from resexp.config import DIGITS, arm_of
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RUN, read_json
-from resexp.report.answer import answer, half_text, statements
+from resexp.report.answer import answer, half_text
 from resexp.report.costs import MEASURES, Ratio, costs, price
 from resexp.report.draw import Drawing, drawings
-from resexp.report.group import Group, counts, groups
+from resexp.report.group import Group, Line, counts, groups
 from resexp.report.source import Source
+from resexp.report.statements import Statement, factorials, statements
+from resexp.stats.compare import EffectRow
+from resexp.stats.tuning import KEY
+from resexp.stats.words import effects_words, held_against, needs, p_text, ratio_text, rows_words
 from resexp.wording import accuracy_text, duration, loss_text, scaled
 
 HERE = Path(__file__).parent
@@ -86,13 +90,58 @@ def _part(part: Part, n: int) -> dict[str, Any]:
         "figures": [_figure(drawing, part.folder, f"g{n}-{drawing.name}") for drawing in part.figures],
         "depths": group.depths,
         "rows": [[line.name, half_text(line), [_cell(line.cells.get(d)) for d in group.depths]] for line in lines],
-        "statements": statements(group),
+        "located": [_located(line) for line in group.fair.lines if line.located],
+        "tuned": bool(group.tuning),
+        "statements": _statements(statements(group)),
+        "factorial": _factorial(factorials(group)),
         "costs": [[row.name, row.pairs, [_ratio(r) for r in row.ratios.values()], row.cells] for row in priced],
         "price": price(priced),
         "measures": [*MEASURES],
         "references": group.references,
         "losses": loss_text,
     }
+
+
+def _located(line: Line) -> dict[str, Any]:
+    """A row of the table of trainable depths."""
+    shares = [(line.cells[depth], f"{s.count}/{s.total} at {depth}") for depth, s in line.shares.items()]
+    rates = dict.fromkeys(f"{cell.flat[KEY]:g}" for cell, _ in shares if KEY in cell.flat)
+    return {"name": line.name, "half": line.half, "found": line.located, "shares": shares, "rates": ", ".join(rates)}
+
+
+def _statements(found: Sequence[Statement]) -> dict[str, Any] | None:
+    """The table of statements, and the words above and below it."""
+    if not found:
+        return None
+    rows = [statement.row for statement in found]
+    tests = [(ratio_text(r.paired.mean, r.paired.interval), p_text(r.p_adjusted), r.equivalence.word) for r in rows]
+    return {
+        "rows": [*zip(found, tests, strict=True)],
+        "needs": [*needs([row.paired for row in rows], "comparison", _missing)],
+        "words": rows_words(rows),
+    }
+
+
+def _factorial(found: Sequence[EffectRow]) -> dict[str, Any] | None:
+    if not found:
+        return None
+    rows = [
+        (
+            [*row.where.values()],
+            row.effect.name,
+            held_against(row),
+            ratio_text(row.effect.paired.mean, row.effect.paired.interval),
+            p_text(row.p_adjusted),
+        )
+        for row in found
+    ]
+    family = [row.effect.paired for row in found]
+    words = {"needs": [*needs(family, "effect", _missing)], "words": effects_words(found)}
+    return {"where": [*found[0].where], "rows": rows, **words}
+
+
+def _missing(needed: int, have: int) -> int:
+    return needed - have
 
 
 def _figure(drawing: Drawing, folder: str, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from resexp.kinds import InputError, nearest
 from resexp.record.filters import in_order, select, terms_of, text_of
 from resexp.record.result import CellResult, number
 from resexp.stats.factorial import Effect, factorial
-from resexp.stats.matching import Factors, Match, factors, matches, told_apart, tuning_of
+from resexp.stats.matching import Match, factors, matches, told_apart, tuning_of
 from resexp.stats.paired import (
     Equivalence,
     Paired,
@@ -135,11 +135,26 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
         a=a,
         b=b,
         rows=rows,
-        effects=_effects([] if KEY in told else factors(cells, tuning)),
+        effects=() if KEY in told else effects(cells, tuning),
         tuning=tuning,
         cells=tuple(sorted(cells, key=lambda cell: [in_order(text_of(cell.flat.get(key))) for key in ("depth", KEY)])),
         left_out=len({r.id for side in chosen for r in side} - {cell.id for cell in cells}),
     )
+
+
+def tested(found: Sequence[Match]) -> tuple[Row, ...]:
+    """A row per match, with Holm over all of them."""
+    return _rows({tuple(match.where.items()): [match] for match in found})
+
+
+def effects(cells: Sequence[CellResult], tuning: Sequence[int]) -> tuple[EffectRow, ...]:
+    """The factorials of residual × norm that some done and judged cells form, with Holm over all their effects."""
+    found = []
+    for grid in factors(cells, tuning):
+        outcomes = {key: _outcomes(arm, log_loss) for key, arm in grid.arms.items()}
+        found += [(grid.where, effect) for effect in factorial(outcomes)]
+    adjusted = holm([effect.paired.p for _, effect in found])
+    return tuple(EffectRow(where, effect, p) for (where, effect), p in zip(found, adjusted, strict=True))
 
 
 def _grouped(found: Sequence[Match], by: str | None) -> dict[tuple[tuple[str, str], ...], list[Match]]:
@@ -178,15 +193,6 @@ def _row(where: Mapping[str, str], group: Sequence[Match]) -> Row:
         equivalence=tost(differences, margin),
         difference=float(differences.mean()) if len(differences) else math.nan,
     )
-
-
-def _effects(grids: Sequence[Factors]) -> tuple[EffectRow, ...]:
-    found = []
-    for grid in grids:
-        outcomes = {key: _outcomes(arm, log_loss) for key, arm in grid.arms.items()}
-        found += [(grid.where, effect) for effect in factorial(outcomes)]
-    adjusted = holm([effect.paired.p for _, effect in found])
-    return tuple(EffectRow(where, effect, p) for (where, effect), p in zip(found, adjusted, strict=True))
 
 
 def _outcomes(arm: Choice, scale: Any, seeds: set[int] | None = None) -> dict[int, float]:

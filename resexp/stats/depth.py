@@ -14,10 +14,10 @@ test the choice: "trained at any rate" would be a kinder question.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from resexp.stats.logistic import fit
+from resexp.stats.logistic import Located, locate
 from resexp.stats.tuning import rank
 
 WIDER = 1.3
@@ -44,16 +44,12 @@ class Trial:
     role: Literal["tuning", "test"]
 
 
-@dataclass(frozen=True)
-class Depth50:
+@dataclass(frozen=True, kw_only=True)
+class Depth50(Located):
     """What a search found.
 
     Attributes:
-        d50: the trainable depth; None where it is censored or where there is nothing yet.
-        low, high: its 95 % interval; None where the depths tried do not bound it.
-        censored: `> L_max` or `< L_min` in figures, else None.
         monotone: False where most replicates train at twice the failing depth.
-        scale: s of the fit, the width of the transition in ln L.
         rates: the learning rate chosen at each depth.
         at_edge: the depths at which it was the lowest or the highest of the rates.
         runs: replicates that were told and wanted.
@@ -61,12 +57,7 @@ class Depth50:
 
     """
 
-    d50: float | None
-    low: float | None
-    high: float | None
-    censored: str | None
     monotone: bool
-    scale: float | None
     rates: Mapping[int, float]
     at_edge: tuple[int, ...]
     runs: int
@@ -119,35 +110,39 @@ class DepthSearch:
     def estimate(self) -> Depth50:
         """What is found. Raises ValueError where the search has not ended."""
         try:
-            bracket, guard = self._walk()
+            guard = self._walk()
         except _UnknownError:
             raise ValueError("the search has not ended") from None
-        low, high = bracket
-        depths = self._depths()
-        counts = {depth: self._counts(depth) for depth in depths}
-        middle, least, most, scale = fit(counts)
-        if self._tuned:
-            least, most = (middle * (end / middle) ** WIDER for end in (least, most))
-        bounded = low is not None and high is not None
-        least, most = min(least, low or least), max(most, high or most)  # no finer than the bracket
-        rates = {depth: self._rate(depth) for depth in depths}
+        counts = self.counts
+        rates = {depth: self._rate(depth) for depth in counts}
         edges = (min(self.rates), max(self.rates))
-        runs, full = self._runs(depths), len(self.rates) * sum(n + len(self._tuned) for _, n in counts.values())
+        runs = sum(n + len(self.rates) * len(self._tuned) for _, n in counts.values())
+        full = len(self.rates) * sum(n + len(self._tuned) for _, n in counts.values())
         return Depth50(
-            d50=middle if bounded else None,
-            low=None if low is None else min(least, self.highest) if high is None else least,
-            high=None if high is None else max(most, self.lowest) if low is None else most,
-            censored=f"< {self.lowest}" if low is None else f"> {self.highest}" if high is None else None,
+            **asdict(locate(counts, WIDER if self._tuned else 1.0)),
             monotone=guard is None or 2 * counts[guard][0] <= counts[guard][1],
-            scale=scale if bounded else None,
             rates=rates,
             at_edge=tuple(d for d, rate in rates.items() if len(self.rates) > 1 and rate in edges),
             runs=runs,
             spared=full - runs,
         )
 
-    def _walk(self) -> tuple[tuple[int | None, int | None], int | None]:
-        """The bracket, a depth that trains and one that does not, and the guard; raises _UnknownError on the way."""
+    @property
+    def counts(self) -> dict[int, tuple[int, int]]:
+        """Trained test replicates, and all of them, by depth, where the choice of a rate has been tested."""
+        tried = sorted({depth for depth, _ in self.known})
+        return {depth: self._counts(depth) for depth in tried if self._wanted(depth, 1) == []}
+
+    @property
+    def most(self) -> int:
+        """As many replicates as a search can take, or more."""
+        doublings = math.ceil(math.log2(self.highest / self.lowest)) + 1
+        bisections = math.ceil(math.log2(math.log(2) / math.log(self.ratio))) if self.ratio < 2 else 0
+        depths = doublings + bisections + 2  # one for the guard, one for what rounding leaves
+        return depths * (len(self.rates) * len(self._tuned) + self.few) + 3 * (self.many - self.few)
+
+    def _walk(self) -> int | None:
+        """Go through the search, raising _UnknownError where something is to be tried; the guard, if there is one."""
         low, high = self._double()
         while low is not None and high is not None and high / low > self.ratio:
             middle = round(math.sqrt(low * high))
@@ -157,10 +152,10 @@ class DepthSearch:
         self._need([depth for depth in (low, high) if depth is not None], self.many)
         guard = min(2 * high, self.highest) if high is not None else None
         if guard is None or guard == high:
-            return (low, high), None
+            return None
         if self._trains(guard, self.few):
             self._need([guard], self.many)
-        return (low, high), guard
+        return guard
 
     def _double(self) -> tuple[int | None, int | None]:
         low, depth = None, self.lowest
@@ -206,15 +201,7 @@ class DepthSearch:
         ends = [self.known[depth, rate][seed] for seed in self._tuned]
         return rank([end.trained for end in ends], [end.loss for end in ends])
 
-    def _depths(self) -> list[int]:
-        """Where the choice of a rate has been tested."""
-        tried = sorted({depth for depth, _ in self.known})
-        return [d for d in tried if self._wanted(d, 1) == []]
-
     def _counts(self, depth: int) -> tuple[int, int]:
         ends = self.known[depth, self._rate(depth)]
         tests = [ends[seed].trained for seed in self.test if seed in ends]
         return sum(tests), len(tests)
-
-    def _runs(self, depths: Sequence[int]) -> int:
-        return sum(len(self.rates) * len(self._tuned) + self._counts(depth)[1] for depth in depths)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from resexp.record.index import scan
-from resexp.report.answer import answer, statements
+from resexp.report.answer import answer, half_text
 from resexp.report.costs import costs, price
 from resexp.report.group import groups
+from resexp.report.statements import factorials, statements
 
 
 def _group(path="outputs"):
@@ -89,3 +90,40 @@ def test_a_norm_is_compared_with_its_like_alone(make):
     assert row.ratios["step time"].mean == pytest.approx(1.25)
     assert price([row]) == "A step takes 1.25 times as long with pre, layernorm (1.25 in 1 pair) as without a norm."
     assert price([]) == "The time of a step is not recorded."
+
+
+def test_from_three_depths_on_each_arm_has_a_d50(make):
+    for depth, end in ((8, 0.1), (24, 0.1), (48, 2.31)):
+        make("pre+residual", depth, end, seeds=8)
+        make("none+plain", depth, 0.1 if depth == 8 else 2.31, seeds=8)
+    deep, shallow = _group().lines
+    assert 24 == deep.located.low < deep.located.d50 < deep.located.high == 48
+    assert half_text(deep) == f"{deep.located.d50:.0f} ({deep.located.span})"
+    said = " ".join(answer(_group()).sentences)
+    assert f"pre+residual trains deepest: D50 is {deep.located}. Next is none+plain with {shallow.located}" in said
+    make("post+residual", 8)
+    assert [line.name for line in _group().lines if line.located] == ["pre+residual", "none+plain"]
+
+
+def test_statements_carry_their_tests(make):
+    """Eight seeds, of which none differs in its sign: p is 2/2⁸, times three by Holm."""
+    for arm, end in (("pre+residual", 0.1), ("pre+plain", 2.31), ("none+residual", 1.5), ("none+plain", None)):
+        make(arm, 8, end, seeds=8)
+    found = statements(_group())
+    assert [s.row.p_adjusted for s in found] == [3 * 2 / 2**8] * 3
+    assert all(s.row.paired.mean < 0 and s.row.equivalence.word == "different" for s in found)
+    residual, norm, interaction = factorials(_group())
+    assert (residual.effect.name, norm.effect.name, interaction.effect.name) == (
+        "residual=on",
+        "norm=pre",
+        "on × pre",
+    )
+
+
+def test_arms_are_compared_where_both_were_trained(make):
+    for depth in (8, 24, 45):
+        make("pre+residual", depth, 0.1)
+    make("none+plain", 8, 0.1)
+    make("none+plain", 24, 2.31)
+    (statement,) = statements(_group())
+    assert statement.text == "At depth 24, pre+residual trains more often than none+plain"

@@ -73,6 +73,10 @@ def test_a_sweep_is_answered_in_words_and_numbers(make, page, tmp_path):
     assert "The two intervals overlap" in text  # 3 of 3 and 0 of 3: 44 to 100 and 0 to 56 %
     for heading in ("Trainability map", "How deep each arm trains", "Loss curves", "Statements", "Failures"):
         assert heading in text
+    assert "3 comparisons, p after Holm: p ≤ 0.05 takes 7 paired seeds; there are 3." in text
+    assert "So no p below can reach 0.05, whatever the difference: train 4 more." in text
+    assert "Residual × norm" in text
+    assert "Beyond chance: 0 of 6 effects." in text
     assert "A step takes 1.25 times as long with pre, layernorm (1.25 in 4 pairs)" in text
     assert "× 1.01" in text
     for verdict in ("3 trained", "3 stuck", "3 diverged", "3 slow"):
@@ -85,6 +89,19 @@ def test_a_sweep_is_answered_in_words_and_numbers(make, page, tmp_path):
         assert f"report/{figure}.svg" in links
         ET.parse(tmp_path / "outputs" / "report" / f"{figure}.svg")
         assert (tmp_path / "outputs" / "report" / f"{figure}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_trainable_depths_stand_in_a_table_with_their_runs(make, page):
+    for lr in (1e-3, 1e-2):
+        for depth, end in ((4, 0.1), (8, 0.1), (16, 0.1 if lr < 2e-3 else 2.31), (32, 2.31)):
+            make("pre+residual", depth, end, seeds=5, lr=lr, tuning_seeds=[0, 1])
+    found = page()
+    check(found)
+    assert re.search(
+        r"pre\+residual 2\d 1\d to [345]\d [0-9., ]+ 3/3 at 4 , 3/3 at 8 , 3/3 at 16 , 0/3 at 32", found.text
+    )
+    assert "The diamond is the trainable depth D50" in found.text
+    assert "By the logistic fit over all depths: The trainable depth D50 of pre+residual is 2" in found.text
 
 
 def test_names_are_text_and_nothing_else(make, page, tmp_path):

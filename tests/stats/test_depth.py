@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resexp.stats.depth import DepthSearch, Ended
-from resexp.stats.logistic import fit
+from resexp.stats.logistic import deepest, fit, locate
 
 
 def _run(search, trains):
@@ -86,10 +86,12 @@ def test_what_leaves_nothing_to_search_is_refused(wrong):
 @given(st.floats(0.05, 0.8), st.floats(8, 200), st.integers(0, 2**32 - 1))
 def test_any_answers_end_in_an_ordered_interval(s, border, seed):
     rng = np.random.default_rng(seed)
-    found = _run(DepthSearch(), lambda depth, *_: rng.random() < 1 / (1 + (depth / border) ** (1 / s)))
+    search = DepthSearch()
+    found = _run(search, lambda depth, *_: rng.random() < 1 / (1 + (depth / border) ** (1 / s)))
     if found.censored is None:
         assert found.low <= found.d50 <= found.high
     assert found.low is not None or found.high is not None
+    assert found.runs <= search.most
 
 
 def test_the_fit_is_finite_under_separation_and_scales_with_depth():
@@ -100,3 +102,14 @@ def test_the_fit_is_finite_under_separation_and_scales_with_depth():
     assert fit({20: (8, 8), 24: (0, 8)})[:3] == pytest.approx((2 * middle, 2 * low, 2 * high), rel=0.01)
     with pytest.raises(ValueError, match="no replicates"):
         fit({4: (0, 0)})
+
+
+def test_which_arm_trains_deepest_is_said_with_what_is_sure_of_it():
+    far, near = locate({8: (8, 8), 64: (8, 8)}), locate({8: (8, 8), 16: (0, 8)})
+    close, never = locate({10: (8, 8), 18: (0, 8)}), locate({8: (0, 8), 16: (0, 8)})
+    assert deepest({"a": near, "b": far}).startswith("b trains deepest: D50 is > 64 (95 % interval ")
+    assert deepest({"a": near, "b": far}).endswith("; the intervals do not overlap.")
+    assert deepest({"a": near, "b": close}).endswith("the order is not settled.")
+    assert deepest({"a": far, "b": far}).startswith("a and b train deepest, beyond what was tried (> 64)")
+    assert deepest({"a": never, "b": never}) == "D50 is < 8 of a and b: half of the seeds train at no depth tried."
+    assert deepest({"a": near}) == f"The trainable depth D50 of a is {near}."

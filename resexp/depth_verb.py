@@ -1,0 +1,87 @@
+"""The verb `depth`: how deep arms train, by a search that decides from what is trained what to train next."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from resexp.compose import Composer
+from resexp.config import Cell
+from resexp.console import tables
+from resexp.console.depth import Found, forecast, progress
+from resexp.console.sweep import SweepView
+from resexp.estimating import missing
+from resexp.record.store import check_writable
+from resexp.searching import Arm, arms, first_round, search
+from resexp.stopping import Stop
+from resexp.watch import Watch
+
+EPILOG = """\
+OVERRIDES are those of resexp train; each combination of several values is an arm, with a search of its own. The
+depths given bound the search: depth=512 goes up to 512, depth=8,512 from 8; without, from 4 up to 256. Of several
+optimizer.lr the best is chosen at each depth on the tuning_seeds and tested on other seeds; without, of 0.3, 1 and 3
+times the optimizer's own (3e-4, 1e-3 and 3e-3 of adamw); of one, there is no choice. seeds=N: N test seeds at the
+depths that decide [8]. What is trained already counts; the same command goes on where an earlier one ended."""
+
+
+def run(parser: ArgumentParser, argv: list[str]) -> int:
+    """Search, and print what was found; the exit code."""
+    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as for `train`
+        sys.path.append(here)
+    parser.epilog = EPILOG
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
+    parser.add_argument("-m", "--multirun", action="store_true", help="as of resexp train; it goes without saying")
+    parser.add_argument("--json", action="store_true", help="a list with one object per arm")
+    parser.add_argument("--dry-run", action="store_true", help="the first cells, and the most that a search takes")
+    parser.add_argument("--config-dir", metavar="DIR", help="your own options")
+    args = parser.parse_intermixed_args(argv)
+    composer = Composer(args.config_dir)
+    overrides = composer.overrides(args.overrides)
+    wanted = arms(composer, overrides)
+    first = first_round(composer, wanted)
+    if args.dry_run:
+        tables.console().print(tables.plan(first, missing(first)))
+        print(forecast(wanted))
+        return 0
+    outputs = first[0].dials.outputs
+    check_writable(Path(outputs))
+    stop = Stop()
+    with _view(wanted, stop, quiet=args.json) as view:
+        done = search(composer, overrides, wanted, view.watch_of if view else _unwatched, stop)
+    if args.json:
+        print(json.dumps([*map(_to_json, wanted)], indent=1, allow_nan=False))
+    else:
+        tables.console().print(Found(wanted))
+        print(f"next      {tables.command()} report")
+    for line in tables.failures(done.failures):
+        print(line, file=sys.stderr)
+    if done.error:
+        print(f"resexp: the sweep ended early: {done.error}", file=sys.stderr)
+    return 0 if all(arm.found for arm in wanted) else 1
+
+
+def _view(wanted: Sequence[Arm], stop: Stop, quiet: bool) -> Any:
+    return nullcontext() if quiet else SweepView([], stop, lambda _: progress(wanted), "to go in this round")
+
+
+def _unwatched(cell: Cell) -> Watch:
+    return lambda event: None
+
+
+def _to_json(arm: Arm) -> dict[str, Any]:
+    found = arm.found
+    odd = "not monotone" if found and not found.monotone else None
+    return {
+        "arm": arm.name,
+        **{key: getattr(found, key, None) for key in ("d50", "low", "high", "spared")},
+        "censored": found.censored or odd if found else None,
+        "rates": {str(depth): rate for depth, rate in found.rates.items()} if found else {},
+        "rates_at_edge": [*found.at_edge] if found else [],
+        "cells": len(arm.cells),
+        "runs": sum(map(len, arm.search.known.values())),
+        "trained": arm.trained,
+        "error": arm.failed,
+    }

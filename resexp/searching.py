@@ -1,0 +1,175 @@
+"""The search for the trainable depth of arms: what each proposes, trained round by round as cells of one sweep."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hydra.types import RunMode
+
+from resexp.compose import Composer
+from resexp.config import Cell
+from resexp.estimating import missing
+from resexp.grid import is_grid
+from resexp.kinds import InputError
+from resexp.launcher.local import finished
+from resexp.record.result import CellResult
+from resexp.stats.depth import Depth50, DepthSearch, Ended, Trial
+from resexp.stats.tuning import KEY
+from resexp.stopping import Stop
+from resexp.sweeping import Jobs, Record, WatchOf, sweep
+from resexp.watch import Ended as CellEnded
+
+LOWEST, HIGHEST = 4, 256
+RATES = (0.3, 1.0, 3.0)
+"""The learning rates, in times the optimizer's own."""
+TUNING = (0, 1, 2)
+SEARCHED = ("depth", KEY, "seeds", "tuning_seeds")
+"""Keys that the search itself sets."""
+
+
+@dataclass
+class Arm:
+    """An arm and its search.
+
+    Attributes:
+        name: the arm, and what else tells it from the others.
+        overrides: what makes its cells, but for the keys that are searched.
+        search: what is known of it.
+        steps, optimizer: of its cells.
+        cells: those that the search wanted, by their identity.
+        trained: replicates that were not there before.
+        failed: why the search cannot go on, if it cannot.
+
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    search: DepthSearch
+    steps: int
+    optimizer: str
+    cells: set[str] = field(default_factory=set)
+    trained: int = 0
+    failed: str | None = None
+
+    @property
+    def found(self) -> Depth50 | None:
+        """What the search found; None where it has not ended."""
+        return None if self.failed or self.search.propose() else self.search.estimate()
+
+    def job(self, trial: Trial) -> list[str]:
+        """The overrides of the cell of a trial."""
+        seeds = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
+        if len(self.search.rates) > 1:
+            seeds.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning))}]")
+        return [*self.overrides, *seeds]
+
+    def take(self, trial: Trial, result: CellResult) -> None:
+        """Learn what became of a trial."""
+        self.cells.add(result.id)
+        if result.status != "done":
+            self.failed = f"a cell at depth {trial.depth} is not done"
+        elif result.reference is None or result.reference.bar is None:
+            self.failed = f"no verdicts: in {self.steps} steps the shallow reference hardly beats a constant guess"
+        else:
+            ends = {r.seed: Ended(result.verdict(r) == "trained", r.loss_train) for r in result.replicates}
+            self.search.tell(trial.depth, trial.rate, ends)
+
+
+def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
+    """The arms that overrides mean: every combination of what they sweep but for depths and learning rates.
+
+    These bound the search: of several depths the lowest and the highest, of one the highest; the learning rates are
+    the candidates. Raises InputError where they leave nothing to search, or mean another sweeper.
+    """
+    jobs = composer.jobs(overrides)
+    if not is_grid(composer.load(overrides, RunMode.MULTIRUN)):
+        raise InputError("hydra/sweeper: the search for a depth chooses its cells itself; leave the sweeper out")
+    groups: dict[tuple[str, ...], Jobs] = {}
+    for job, cell in jobs:
+        groups.setdefault(tuple(text for text in job if _key(text) not in SEARCHED), []).append((job, cell))
+    shared = set.intersection(*map(set, groups))
+    return [_arm(overrides, group, shared) for overrides, group in groups.items()]
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
+
+
+def _arm(overrides: tuple[str, ...], group: Jobs, shared: set[str]) -> Arm:
+    given, cells = {_key(text) for job, _ in group for text in job}, [cell for _, cell in group]
+    rest = [text.lstrip("+") for text in overrides if text not in shared and _key(text) not in ("norm", "residual")]
+    first = cells[0]
+    return Arm(
+        name=" ".join([first.arm, *rest]),
+        overrides=overrides,
+        search=_search(cells, given),
+        steps=first.dials.steps,
+        optimizer=first.choices["optimizer"],
+    )
+
+
+def _search(cells: Sequence[Cell], given: set[str]) -> DepthSearch:
+    first = cells[0]
+    if "lr" not in first.options["optimizer"]:
+        raise InputError(f"optimizer: {first.options['optimizer']['_target_']} has no lr to choose")
+    depths = sorted({cell.dials.depth for cell in cells}) if "depth" in given else [HIGHEST]
+    lowest, highest = depths[0] if len(depths) > 1 else LOWEST, depths[-1]
+    if lowest >= highest:
+        raise InputError(f"depth={highest}: expected the highest depth to search, above {LOWEST}, or two, as depth=2,4")
+    own = [float(cell.options["optimizer"]["lr"]) for cell in cells]
+    rates = {*own} if KEY in given else {float(f"{times * own[0]:.6g}") for times in RATES}
+    many = DepthSearch.many
+    if "seeds" in given:
+        if not isinstance(first.dials.seeds, int):
+            raise InputError(f"seeds={first.dials.seeds}: expected a number, of test seeds at the depths that decide")
+        many = first.dials.seeds
+    tuning = first.dials.tuning_seeds or TUNING
+    few = min(DepthSearch.few, many)
+    return DepthSearch(lowest, highest, sorted(rates), tuning, few, many)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What came of it beside what the arms know: cells that failed, and why the sweep ended early, if it did."""
+
+    failures: list[CellResult]
+    error: str | None
+
+
+def first_round(composer: Composer, arms: Sequence[Arm]) -> list[Cell]:
+    """The cells that the arms want first. Raises InputError."""
+    return [composer.cell(arm.job(trial)) for arm, trial in _proposed(arms)]
+
+
+def search(composer: Composer, overrides: list[str], arms: Sequence[Arm], watch_of: WatchOf, stop: Stop) -> Searched:
+    """Bring the searches of all arms to their end; the proposals of a round go out together.
+
+    What is recorded is not trained again. Raises as sweep.
+    """
+    record, failures = Record(composer, overrides), list[CellResult]()
+    while batch := [*_proposed(arms)]:
+        jobs = [(job := arm.job(trial), composer.cell(job)) for arm, trial in batch]
+        record.write(cell for _, cell in jobs)
+        left = []
+        for (arm, trial), (job, cell) in zip(batch, jobs, strict=True):
+            if known := finished(cell):
+                watch_of(cell)(CellEnded("cell", known, ()))
+                arm.take(trial, known)
+            else:
+                arm.trained += sum(len(wanting.dials.seed_list) for wanting in missing([cell]))
+                left.append((arm, trial, job, cell))
+        if not left:
+            continue
+        swept = sweep(composer, overrides, [(job, cell) for *_, job, cell in left], watch_of, stop, record)
+        results = dict(zip(dict.fromkeys(cell.key for *_, cell in left), swept.results, strict=True))
+        for arm, trial, _, cell in left:
+            arm.take(trial, results[cell.key])
+        failures += [result for result in swept.results if result.status != "done"]
+        if swept.error:
+            return Searched(failures, swept.error)
+    return Searched(failures, None)
+
+
+def _proposed(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Trial]]:
+    for arm in arms:
+        if not arm.failed:
+            yield from ((arm, trial) for trial in arm.search.propose())
