@@ -36,8 +36,8 @@ def fit_limits(signals_NS: Array, trained_N: Truth) -> Limits:
     grid = np.stack(np.meshgrid(*choices, indexing="ij"), -1).reshape(-1, len(choices))
     scores = np.array([Confusion.of(Limits(tuple(limits))(signals_NS), trained_N).balanced_accuracy for limits in grid])
     best = grid[scores >= np.nanmax(scores) - 1e-12]
-    from_middle = np.abs(best - np.median(best, 0)) / (np.ptp(best, 0) + 1e-300)
-    return Limits(tuple(map(float, best[from_middle.sum(1).argmin()])))
+    middle = [np.sort(column)[len(best) // 2] for column in best.T]
+    return Limits(tuple(map(float, best[(best == middle).sum(1).argmax()])))
 
 
 def fit_majority(signals_NS: Array, trained_N: Truth) -> Rule:
