@@ -88,9 +88,49 @@ def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None)
 
 
 def load(path: str | Path = "outputs") -> "Frames":
-    """The results below `path` as data frames: `.cells`, `.replicates`, `.steps`, `.layers`.
+    """The results below `path`, an outputs directory, the record of a sweep or a run, as pandas data frames.
 
-    What is in them `resexp.record.frames.Frames` says.
+    `.cells`, a row per cell; `.replicates`, per cell and seed; `.steps`, per cell, seed and step; `.layers`, with
+    diagnostics, per cell, seed, step, quantity and layer. Of columns that are not known of a row it is null. Raises
+    `resexp.kinds.InputError` where there is no such path. `resexp runs --parquet FILE` writes `.cells`.
+
+    | frame | column | type | unit | meaning |
+    |---|---|---|---|---|
+    | all | `id` | text | – | the cell's: sha256 of its configuration |
+    | cells | `name` | text | – | its run directory, from `path` on |
+    | cells | `path` | text | – | the same, absolute |
+    | cells | `status` | text | – | done, failed, interrupted or running |
+    | cells | `error` | text | – | why it failed |
+    | cells | `seconds` | float | s | spent on training |
+    | cells | `arm` | text | – | placement and residual scheme, as `pre+residual` |
+    | cells | `depth`, … | as set | as in the README | the dials, as `resexp train` takes them |
+    | cells | `norm`, … | text | – | the option chosen of each group |
+    | cells | `optimizer.lr`, … | as set | as in the README | the keys of these options |
+    | cells | `trained`, `slow`, `stuck`, `diverged` | int | seeds | how many got this verdict |
+    | cells, replicates | `loss_train` | float | nats | at the end, on a fixed train subset; of cells, mean over seeds |
+    | cells, replicates | `loss_val` | float | nats | at the end, on the validation split; likewise |
+    | cells, replicates | `accuracy_train`, `accuracy_val` | float | 1 | the same as shares |
+    | cells, replicates | `score` | float | 1 | S: from 0, never below ℓ0, to 1, at ℓ_ref at once; of cells, mean |
+    | cells, replicates | `steps_to_bar` | float | steps | until the smoothed loss met the bar; of cells, median |
+    | cells, replicates | `censored` | bool | – | whether it never did: then it is a lower bound, the budget |
+    | replicates, steps, layers | `seed` | int | – | the replicate's |
+    | replicates | `steps` | int | steps | trained, all finite |
+    | replicates | `finite` | bool | – | whether every loss and gradient was |
+    | replicates | `loss_initial` | float | nats | of the first minibatch |
+    | replicates | `loss_lowest` | float | nats | the lowest running median of the minibatch losses |
+    | replicates | `measured` | list of text | – | the quantities that diagnostics measured |
+    | replicates | `verdict` | text | – | trained, slow, stuck or diverged |
+    | replicates | `flags` | list of text | – | collapsed, exploding |
+    | steps, layers | `step` | int | steps | updates before it |
+    | steps | `loss` | float | nats | of the minibatch |
+    | steps | `accuracy` | float | 1 | of the minibatch |
+    | steps | `grad_norm` | float | nats/weight | of all weights, before clipping |
+    | steps | `lr` | float | – | the learning rate |
+    | steps | `loss_val` | float | nats | where it was validated |
+    | steps | `accuracy_val` | float | 1 | where it was validated |
+    | layers | `layer` | int | – | 0 … L of the stream, 1 … L of the blocks, −1 of the whole network |
+    | layers | `quantity` | text | – | what was measured, as in the README's X-ray |
+    | layers | `value` | float | the quantity's | its value |
     """
     from resexp.record.frames import load as frames
 

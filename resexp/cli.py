@@ -34,7 +34,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "train": ("--cfg", "--config-dir", "--config-name", "--dry-run", "--help", "--hydra-help", "--info", "--multirun"),
     "depth": ("--config-dir", "--dry-run", "--help", "--json", "--multirun"),
     "probe": ("--config-dir", "--help", "--json", "--multirun"),
-    "runs": ("--best", "--csv", "--help", "--json", "--reverse", "--sort"),
+    "runs": ("--best", "--csv", "--help", "--json", "--parquet", "--reverse", "--sort"),
     "compare": ("--by", "--help", "--json"),
     "report": ("--help", "--output"),
 }

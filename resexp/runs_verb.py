@@ -1,22 +1,24 @@
 """The verb `runs`: what is in outputs/, filtered and sorted."""
 
 import csv
+import gc
 import json
 import sys
-from argparse import ArgumentParser
-from collections import Counter
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from resexp.console import tables
 from resexp.kinds import InputError, nearest
-from resexp.record.filters import flat, in_order, is_filter, select, terms_of, text_of
+from resexp.record.filters import in_order, is_filter, select, terms_of, text_of
 from resexp.record.index import is_sweep, scan
-from resexp.record.result import CellResult, mean
+from resexp.record.result import CellResult
+from resexp.record.rows import METRICS, BySeed, overall, row, scores_of
 from resexp.stats.verdict import VERDICTS
+from resexp.wording import accuracy_text, loss_text
 
-METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
+Found = list[tuple[CellResult, BySeed]]
+SCORES = ("score", "steps_to_bar")
 
 
 def run(parser: ArgumentParser, argv: list[str]) -> int:
@@ -28,58 +30,87 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument("--json", action="store_true", help="a list with one object per cell")
     parser.add_argument("--csv", action="store_true", help="a line per cell: configuration, verdicts, means over seeds")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="write the same, with types, as a Parquet file")
     args = parser.parse_intermixed_args(argv)
+    gc.disable()  # what is read stays to the end: looking for garbage in it takes as long as reading it
+    try:
+        _show(args)
+    finally:
+        gc.enable()
+    return 0
+
+
+def _show(args: Namespace) -> None:
     paths = [Path(word) for word in args.words if not is_filter(word)] or [Path("outputs")]
     terms = [term for word in args.words if is_filter(word) for term in terms_of(word)]
     every = [*scan(paths)]
     results = select(every, terms)
-    key = args.best or args.sort
+    key, is_whole = args.best or args.sort, args.json or args.csv or args.parquet
+    scores = scores_of(results) if is_whole or key in SCORES else [{} for _ in results]
+    found: Found = [*zip(results, scores, strict=True)]
     if key and results:
-        results = _sorted(results, key, args.reverse != _is_better_high(args.best))
+        found = _sorted(found, key, args.reverse != _is_better_high(args.best))
+    if args.parquet:
+        _write_parquet(args.parquet, found)
     if args.json:
-        print(json.dumps([result.to_json() for result in results], indent=1, allow_nan=False))
+        print(json.dumps([result.to_json(scores) for result, scores in found], indent=1, allow_nan=False))
     elif args.csv:
-        _write_csv(results)
-    elif results:
+        _write_csv(found)
+    elif args.parquet:
+        print(f"{len(found)} cells in {args.parquet}")
+    elif found:
         is_matrix = all(map(is_sweep, paths)) and not key
-        tables.console().print((tables.Matrix if is_matrix else tables.runs_table)(results))
+        ordered = [result for result, _ in found]
+        table = tables.Matrix(ordered) if is_matrix else tables.runs_table(ordered, _columns(found, key))
+        tables.console().print(table, crop=False)
     else:
         start = f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start"
         print(f"none of {len(every)} cells is like that" if every else start)
-    return 0
 
 
 def _is_better_high(metric: str | None) -> bool:
     """Whether the best of a metric is its highest. Raises InputError where it is none."""
-    metrics = (*METRICS, *VERDICTS, "seconds")
+    metrics = (*METRICS, *VERDICTS, *SCORES, "seconds")
     if metric is not None and metric not in metrics:
         raise InputError(f"--best {metric}: no such metric{nearest(metric, metrics)}")
-    return metric is not None and (metric.startswith("accuracy") or metric == "trained")
+    return metric is not None and (metric.startswith("accuracy") or metric in ("trained", "score"))
 
 
-def _row(result: CellResult) -> dict[str, Any]:
-    """A cell in one level: the filters' view, and what its replicates came to."""
-    counts = Counter(result.verdict(r) for r in result.replicates)
-    plain = {key: getattr(result, key) for key in ("id", "name", "path", "error", "seconds")}
-    means = {key: mean(getattr(r, key) for r in result.replicates) for key in METRICS}
-    return {**plain, **flat(result), **{word: counts[word] for word in VERDICTS}, **means}
-
-
-def _sorted(results: Sequence[CellResult], key: str, reverse: bool) -> list[CellResult]:
-    """By a column; cells without a value come last."""
-    rows = [_row(result) for result in results]
-    known = {k for row in rows for k in row}
+def _sorted(found: Found, key: str, reverse: bool) -> Found:
+    """By a column; cells without a value come last, of steps to the bar what never met it after all that did."""
+    rows = [row(*one) for one in found]
+    known = {k for r in rows for k in r}
     if key not in known:
         raise InputError(f"{key}: no such key to sort by{nearest(key, known)}")
-    values = [row.get(key) for row in rows]
-    with_value = [i for i, value in enumerate(values) if value is not None]
-    order = sorted(with_value, key=lambda i: in_order(text_of(values[i])), reverse=reverse)
-    return [results[i] for i in (*order, *(i for i, value in enumerate(values) if value is None))]
+    with_value = [i for i, r in enumerate(rows) if r.get(key) is not None]
+
+    def place(i: int) -> tuple[bool, tuple[float, str]]:
+        return key == "steps_to_bar" and rows[i]["censored"], in_order(text_of(rows[i][key]))
+
+    order = sorted(with_value, key=place, reverse=reverse)
+    return [found[i] for i in (*order, *(i for i, r in enumerate(rows) if r.get(key) is None))]
 
 
-def _write_csv(results: Sequence[CellResult]) -> None:
-    rows = [{k: "" if v is None else text_of(v) for k, v in _row(result).items()} for result in results]
-    columns = dict.fromkeys(key for row in rows for key in row)
+def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
+    """What the table shows beside what it always does: what its order goes by."""
+    if key in SCORES:
+        come_to = [overall(scores) for _, scores in found]
+        return {"score": [accuracy_text(s.score) for s in come_to], "to the bar": [*map(tables.to_bar, come_to)]}
+    texts = {"loss_val": loss_text, "accuracy_train": accuracy_text}
+    return {key: [texts[key](row(*one)[key]) for one in found]} if key in texts else {}
+
+
+def _write_csv(found: Sequence[tuple[CellResult, BySeed]]) -> None:
+    rows = [{k: "" if v is None else text_of(v) for k, v in row(*one).items()} for one in found]
+    columns = dict.fromkeys(key for r in rows for key in r)
     writer = csv.DictWriter(sys.stdout, [*columns], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+def _write_parquet(file: Path, found: Found) -> None:
+    if not file.parent.is_dir():
+        raise InputError(f"--parquet {file}: no such directory")
+    from resexp.record.frames import cells_table, write_parquet
+
+    write_parquet(file, cells_table(found))

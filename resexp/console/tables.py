@@ -2,8 +2,7 @@
 
 import math
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -13,8 +12,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import Cell, arm_of
+from resexp import config
+from resexp.config import arm_of
+from resexp.console.listing import Cell, Lines, Listing, Side
 from resexp.record.result import CellResult, Replicate, differing, mean
+from resexp.stats.scores import Scored
 from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
 from resexp.wording import accuracy_text, duration, loss_text
@@ -56,11 +58,16 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 def verdicts(result: CellResult) -> Text:
     """`5 trained`, or `3 trained, 2 slow`; the status where it is not done."""
+    return Text(", ").join(Text(words, style) for words, style in verdict_lines(result))
+
+
+def verdict_lines(result: CellResult) -> Lines:
+    """The same, each verdict on a line of its own."""
     if result.status != "done":
-        return Text(result.status, STATUS_COLORS[result.status])
-    counts = Counter(result.verdict(r) for r in result.replicates)
-    parts = [Text(f"{counts[v]} {v}", COLORS[v]) for v in VERDICTS if counts[v]]
-    return Text(", ").join(parts) if parts else Text("no verdict", "dim")
+        return ((result.status, STATUS_COLORS[result.status]),)
+    found = [result.verdict(r) for r in result.replicates]
+    counts = [(word, found.count(word)) for word in VERDICTS]
+    return tuple((f"{count} {word}", COLORS[word]) for word, count in counts if count) or (("no verdict", "dim"),)
 
 
 def replicates_table(result: CellResult) -> Table:
@@ -124,23 +131,29 @@ def _matrix_cell(result: CellResult | None) -> Text:
     return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 
-def runs_table(results: Sequence[CellResult]) -> Table:
-    """A row per cell of an outputs directory: of several, what differs, and the digits that end their directories."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+def to_bar(scored: Scored) -> str:
+    """The steps to the bar: `120`, or `> 300` where 300 did not do."""
+    return "–" if scored.steps_to_bar is None else f"{'> ' * bool(scored.censored)}{scored.steps_to_bar}"
+
+
+def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] | None = None) -> Listing:
+    """A row per cell of an outputs directory: of several, what differs, and the digits that end their directories.
+
+    `more`: columns in the place of accuracy and time, their texts by their names.
+    """
     keys = differing(results) if len(results) > 1 else []
-    for key in keys:
-        table.add_column(key, justify="right")
-    table.add_column("arm")
-    table.add_column("run", overflow="fold")
-    for name in ("verdicts", "train loss", "accuracy", "time"):
-        table.add_column(name, justify="left" if name == "verdicts" else "right")
-    for r in results:
-        loss, accuracy = (mean(getattr(x, k) for x in r.replicates) for k in ("loss_train", "accuracy_val"))
+    columns: dict[str, Side] = {**dict.fromkeys(keys, "right"), "arm": "left", "run": "left", "verdicts": "left"}
+    texts = more or {
+        "accuracy": [accuracy_text(mean(x.accuracy_val for x in r.replicates)) for r in results],
+        "time": [duration(r.seconds) for r in results],
+    }
+    columns |= dict.fromkeys(("train loss", *texts), "right")
+    rows = list[list[Cell]]()
+    for r, *come_to in zip(results, *texts.values(), strict=True):
         flat, name = r.identity, r.name.rpartition("-")[2] if keys else r.name
-        what = (Text(name), Text("\n").join(verdicts(r).split(", ")))
-        where = (flat.get(key, "–") for key in keys)
-        table.add_row(*where, arm_of(r.choices), *what, loss_text(loss), accuracy_text(accuracy), duration(r.seconds))
-    return table
+        where = [*(flat.get(key, "–") for key in keys), arm_of(r.choices), name]
+        rows.append([*where, verdict_lines(r), loss_text(mean(x.loss_train for x in r.replicates)), *come_to])
+    return Listing(columns, rows)
 
 
 def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
@@ -158,7 +171,7 @@ def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
     return table
 
 
-def plan(cells: Sequence[Cell], left: Sequence[Cell]) -> Table:
+def plan(cells: Sequence[config.Cell], left: Sequence[config.Cell]) -> Table:
     """A row per cell that a command asks for: what of it is to be trained."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=f"{len(cells)} cells, {len(left)} to train")
     table.add_column("cell", overflow="fold")

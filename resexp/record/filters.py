@@ -76,8 +76,10 @@ def select(results: Sequence[CellResult], terms: Sequence[Term]) -> list[CellRes
 
     Raises InputError where a key is not in any of the cells, or a value is in none of them.
     """
+    if not results or not terms:
+        return [*results]
     flats = [flat(result) for result in results]
-    for term in terms if results else ():
+    for term in terms:
         _check(term, flats)
     return [r for r, f in zip(results, flats, strict=True) if all(t.holds(f.get(t.key)) for t in terms)]
 

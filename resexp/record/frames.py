@@ -1,29 +1,27 @@
 """Results as data frames."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from resexp.config import arm_of
+from resexp.record.filters import text_of
 from resexp.record.index import scan
-from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
+from resexp.record.result import CellResult
+from resexp.record.rows import METRICS, BySeed, row, scores_of
+from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir, write_atomically
+from resexp.stats.scores import Scored
+
+FLOATS = {*METRICS, "loss_initial", "loss_lowest", "score", "steps_to_bar", "seconds", "clip"}
+"""Columns of numbers where all of them, or none, may be whole."""
 
 
 class Frames(NamedTuple):
-    """All results below a path.
-
-    Attributes:
-        cells: a row per cell: id, name, path, status, error, seconds, arm, then every key of the configuration
-            (`depth`, `norm`, `optimizer.lr`, …).
-        replicates: a row per cell and seed: id, seed, verdict, losses in nats, accuracies in [0, 1], steps.
-        steps: a row per cell, seed and step: id, seed, step, loss, accuracy and gradient norm of the minibatch, lr;
-            loss_val and accuracy_val where it was validated.
-        layers: with diagnostics, a row per cell, seed, step, quantity and layer: id, seed, step, layer, quantity,
-            value; layer 0 … L of the stream, 1 … L of the blocks, −1 of the whole network.
-
-    """
+    """All results below a path; `resexp.load` says what their columns are."""
 
     cells: pd.DataFrame
     replicates: pd.DataFrame
@@ -32,20 +30,47 @@ class Frames(NamedTuple):
 
 
 def load(path: str | Path = "outputs") -> Frames:
-    """The results below `path`: an outputs directory or a single run. Raises InputError where there is none."""
-    cells, replicates = [], []
+    """As `resexp.load`."""
+    results = [*scan([Path(path)])]
+    found = [*zip(results, scores_of(results), strict=True)]
     steps, layers = list[pd.DataFrame](), list[pd.DataFrame]()
-    for result in scan([Path(path)]):
-        plain = {k: getattr(result, k) for k in ("id", "name", "path", "status", "error", "seconds")}
-        cells.append({**plain, "arm": arm_of(result.choices), **result.flat})
-        replicates += [{"id": result.id, **asdict(r), "verdict": result.verdict(r)} for r in result.replicates]
+    for result in results:
         place = RunDir(Path(result.path))
         for frames, columns in ((steps, place.steps()), (layers, place.layers())):
             if columns:
                 frames.append(pd.DataFrame({"id": result.id, **columns}))
-    return Frames(
-        pd.DataFrame(cells), pd.DataFrame(replicates), _together(steps, COLUMNS), _together(layers, LAYER_COLUMNS)
-    )
+    replicates = [
+        {"id": result.id, **asdict(r), "verdict": result.verdict(r), "flags": result.flags(r)}
+        | scores.get(r.seed, Scored())._asdict()
+        for result, scores in found
+        for r in result.replicates
+    ]
+    cells = cells_table(found).to_pandas()
+    return Frames(cells, _table(replicates).to_pandas(), _together(steps, COLUMNS), _together(layers, LAYER_COLUMNS))
+
+
+def cells_table(found: Iterable[tuple[CellResult, BySeed]]) -> pa.Table:
+    """The frame `cells` of results with their scores, as Arrow has it."""
+    return _table([row(*one) for one in found])
+
+
+def write_parquet(file: Path, table: pa.Table) -> None:
+    """Write a table; `pandas.read_parquet` gives its frame."""
+    write_atomically(file, lambda stream: pq.write_table(table, stream))
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    """A column for each key of any row."""
+    keys = dict.fromkeys(key for one in rows for key in one)
+    return pa.table({key: _column(key, [one.get(key) for one in rows]) for key in keys})
+
+
+def _column(key: str, values: list[Any]) -> pa.Array:
+    """What has no type in common is text."""
+    try:
+        return pa.array(values, pa.float64() if key in FLOATS else pa.string() if key == "error" else None)
+    except pa.ArrowException:
+        return pa.array([None if value is None else text_of(value) for value in values], pa.string())
 
 
 def _together(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What lies in outputs directories: of a cell, below a path, of a sweep."""
 
+import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -7,11 +8,18 @@ from pathlib import Path
 
 from resexp.config import Cell
 from resexp.kinds import InputError
+from resexp.record.kept import Kept
 from resexp.record.result import CellResult, outcome
-from resexp.record.store import RESULT, RUN, RunDir, read_json
+from resexp.record.store import RESULT, RUN, RunDir, read_json, revived
 
 SWEEP = "sweep.json"
 """The record of a sweep, in a directory of its own: its command, and its cells' paths from there."""
+
+INDEX = ".index.json"
+"""What is kept of the cells below the directory it lies in; deleting it loses nothing."""
+
+LEVELS = 3
+"""From a run directory up to its outputs directory."""
 
 
 class CellFailedError(RuntimeError):
@@ -59,14 +67,43 @@ def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
     for root in paths:
         if not root.is_dir():
             raise InputError(f"{root}: no such directory")
-        if is_sweep(root):
-            yield from _swept(root)
-            continue
-        for place in sorted({file.parent for name in (RUN, RESULT) for file in root.rglob(name)}):
-            parts = place.relative_to(root).parts
-            hidden = parts[:1] == ("showcase",) or any(part.startswith(".") for part in parts)
-            if not hidden and (result := RunDir(place).result(root if place != root else root.parent)):
-                yield result
+        yield from _swept(root) if is_sweep(root) else _below(root.absolute())
+
+
+def home_of(place: Path) -> Path:
+    """Where what is kept of the cells below an absolute path lies: there, or in the outputs directory that it is of."""
+    return next((p for p in (place, *place.parents[:LEVELS]) if (p / INDEX).is_file()), place)
+
+
+def _index(home: Path) -> Kept:
+    return Kept(home / INDEX, (RESULT, RUN), lambda place: RunDir(place).content())
+
+
+def _below(root: Path) -> Iterator[CellResult]:
+    home = home_of(root)
+    index, above = _index(home), os.path.join(root, "")
+    for place in _run_dirs(root):
+        if content := index(place):
+            yield revived(content, Path(place[len(above) :]).as_posix() if place != str(root) else root.name, place)
+    index.save(whole=home == root)
+
+
+def _run_dirs(root: Path) -> list[str]:
+    """Every directory from `root` on with a file of a run directory, but for hidden ones and those of a showcase."""
+    found, left = list[str](), [str(root)]
+    while left:
+        place = left.pop()
+        inner: list[os.DirEntry[str]] = []
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            inner = [*entries]
+        is_run = any(entry.name in (RUN, RESULT) for entry in inner)
+        found += [place] * is_run
+        outside = {"weights"} if is_run else set[str]()
+        outside |= {"showcase"} if place == str(root) else set()
+        left += [
+            e.path for e in inner if e.name[0] != "." and e.name not in outside and e.is_dir(follow_symlinks=False)
+        ]
+    return sorted(found, key=lambda place: place.split(os.sep))
 
 
 def is_sweep(path: Path) -> bool:
@@ -77,8 +114,11 @@ def is_sweep(path: Path) -> bool:
 def _swept(path: Path) -> Iterator[CellResult]:
     """What is on the disk of the cells of a sweep."""
     about, here = read_json(path / SWEEP) or {}, path.absolute()
-    outputs = Path(os.path.normpath(here / str(about.get("outputs", "."))))
+    outputs = os.path.normpath(here / str(about.get("outputs", ".")))
+    index = _index(home_of(Path(outputs)))
     for cell in about.get("cells") or []:
-        place = Path(os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else ".")))
-        if result := RunDir(place).result(outputs if place.is_relative_to(outputs) else place.parent):
-            yield result
+        place = os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else "."))
+        if content := index(place):
+            base = outputs if Path(place).is_relative_to(outputs) else os.path.dirname(place)
+            yield revived(content, Path(os.path.relpath(place, base)).as_posix(), place)
+    index.save(whole=False)

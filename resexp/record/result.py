@@ -1,12 +1,17 @@
 """What a cell came to."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from resexp.config import APART, DIALS, Cell
+from resexp.stats.scores import Scored
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
+
+PASSING = frozenset([*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])])
+"""Keys that are no part of the identity."""
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
 """Of a cell on the disk; in a sweep that goes on, also `waiting`."""
@@ -94,29 +99,33 @@ class CellResult:
     @property
     def flat(self) -> dict[str, Any]:
         """The configuration in one level: dials, choices, and the options of the groups as `group.key`."""
-        groups = {g: self.config.get(g, {}) for g in self.choices}
-        dials = {k: v for k, v in self.config.items() if k not in groups}
-        return {**dials, **self.choices, **{f"{g}.{k}": v for g, values in groups.items() for k, v in values.items()}}
+        return self._flat(frozenset())
 
     @property
     def own(self) -> dict[str, Any]:
         """What makes a cell another one: `flat` but for what is no part of the identity."""
-        passing = {*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])}
-        return {k: v for k, v in self.flat.items() if k.split(".")[0] not in passing}
+        return self._flat(PASSING)
 
-    @property
+    @cached_property
     def identity(self) -> dict[str, str]:
         """The same as text, without the names of classes."""
         return {k: str(v) for k, v in self.own.items() if not k.endswith("._target_")}
 
-    def to_json(self) -> dict[str, Any]:
-        """One object of `resexp runs --json`."""
+    def _flat(self, without: frozenset[str]) -> dict[str, Any]:
+        choices = {k: v for k, v in self.choices.items() if k not in without}
+        dials = {k: v for k, v in self.config.items() if k not in self.choices and k not in without}
+        groups = ((g, self.config.get(g, {})) for g in choices)
+        return {**dials, **choices, **{f"{g}.{k}": v for g, options in groups for k, v in options.items()}}
+
+    def to_json(self, scored: Mapping[int, Scored] | None = None) -> dict[str, Any]:
+        """One object of `resexp runs --json`; `scored`: the scores of its seeds."""
         common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
         return {
             **{k: getattr(self, k) for k in common},
             "replicates": [
                 {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
+                | (scored or {}).get(r.seed, Scored())._asdict()
                 for r in self.replicates
             ],
         }

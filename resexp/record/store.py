@@ -120,21 +120,24 @@ class RunDir:
         content = {k: v for k, v in asdict(result).items() if k not in ("name", "path")}
         write_json(self.path / RESULT, {**content, "sha256": _digest(content)})
 
-    def result(self, root: Path | None = None) -> CellResult | None:
-        """What is recorded here; None where this is no run directory."""
-        name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
-        place: dict[str, Any] = {"name": name, "path": str(self.path)}
-        stored, about = read_json(self.path / RESULT), read_json(self.path / RUN)
-        for make, content in ((_stored, stored), (_known, about)):
+    def content(self) -> dict[str, Any] | None:
+        """What is recorded here, checked; None where this is no run directory."""
+        for make, file in ((_stored, RESULT), (_known, RUN)):
             try:
-                result = make(content or {}, place)
+                content = make(read_json(self.path / file) or {})
+                result = CellResult(**_parts(content), name="", path="")
                 json.dumps(result.to_json(), allow_nan=False)
                 arm_of(result.choices)
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # not what we wrote: it does not count
-            unfinished = result.status == "running" and not self.is_locked()
-            return replace(result, status="interrupted") if unfinished else result
+            return content
         return None
+
+    def result(self, root: Path | None = None) -> CellResult | None:
+        """The same as a result, named by its way from `root`."""
+        name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
+        content = self.content()
+        return revived(content, name, str(self.path)) if content else None
 
     def is_locked(self) -> bool:
         """Whether a living process trains this cell."""
@@ -181,19 +184,34 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _stored(stored: dict[str, Any], place: dict[str, Any]) -> CellResult:
+def revived(content: Mapping[str, Any], name: str, path: str) -> CellResult:
+    """The result whose `content` was read in the run directory `path`; it is running as long as that is locked."""
+    result = CellResult(**_parts(content), name=name, path=path)
+    is_over = result.status == "running" and not RunDir(Path(path)).is_locked()
+    return replace(result, status="interrupted") if is_over else result
+
+
+def _stored(stored: dict[str, Any]) -> dict[str, Any]:
     if stored.pop("sha256") != _digest(stored):
         raise ValueError("damaged")
-    reference = Reference(**stored["reference"]) if stored["reference"] else None
-    replicates = [Replicate(**r) for r in stored["replicates"]]
     if stored["status"] not in ("done", "failed", "interrupted"):
         raise ValueError(stored["status"])
-    cost = Cost(**stored["cost"]) if stored.get("cost") else None  # which older results have not
-    return CellResult(**{**stored, **place, "replicates": replicates, "reference": reference, "cost": cost})
+    return stored
 
 
-def _known(about: dict[str, Any], place: dict[str, Any]) -> CellResult:
-    return CellResult(**place, status="running", **{k: about[k] for k in ("id", "choices", "config")})
+def _known(about: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "running", **{k: about[k] for k in ("id", "choices", "config")}}
+
+
+def _parts(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a result."""
+    reference, cost = content.get("reference"), content.get("cost")  # of which older results have no cost
+    return {
+        **content,
+        "replicates": [Replicate(**r) for r in content.get("replicates", ())],
+        "reference": Reference(**reference) if reference else None,
+        "cost": Cost(**cost) if cost else None,
+    }
 
 
 def check_writable(outputs: Path) -> None:

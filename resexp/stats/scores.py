@@ -7,6 +7,7 @@ of the last max(20, 5 % of the budget) steps up to t.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,22 @@ class StepsTo:
 
     steps: int
     censored: bool
+
+
+class Scored(NamedTuple):
+    """Of a replicate: S, and the steps to the bar of `trained` or, `censored`, those after which it was not yet met."""
+
+    score: float | None = None
+    steps_to_bar: int | None = None
+    censored: bool | None = None
+
+
+def scored(losses: Losses, steps: int, reference: Reference) -> Scored:
+    """All that minibatch losses (S,) of a budget of `steps` come to; None where there is no bar."""
+    if reference.bar is None:
+        return Scored()
+    met = steps_to(reference.bar, losses, steps)
+    return Scored(score(losses, steps, reference), met.steps, met.censored)
 
 
 def smoothed(losses: Losses, steps: int) -> Losses:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from resexp.console import tables
+from resexp.console.listing import MANY, Listing
 from resexp.record.result import CellResult, Replicate
+from resexp.stats.scores import Scored
 from resexp.stats.verdict import Reference
 
 TEN = Reference(math.log(10), 0.0, 0.1, 1438)
@@ -80,3 +82,32 @@ def test_a_sparkline_fits(values, width):
 def test_names_are_printed_as_they_are():
     text = _text(tables.runs_table([_result(error="[red]no markup[/red]")]), 160)
     assert "digits-mlp/x/8" in text
+
+
+def test_what_is_listed_beside_the_order():
+    met, never, unknown = Scored(0.5, 120, False), Scored(0.1, 300, True), Scored()
+    assert [*map(tables.to_bar, (met, never, unknown))] == ["120", "> 300", "–"]
+    text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to the bar": ["120", "> 300"]}))
+    assert [line.split()[-2:] for line in text.splitlines()[3:5]] == [["0.0100", "120"], [">", "300"]]
+    assert "accuracy" not in text
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z", "M")), max_size=6)
+cells = st.one_of(texts, st.lists(st.tuples(texts, st.sampled_from(["", "red", "dim"])), min_size=1).map(tuple))
+
+
+@given(st.data(), st.integers(1, 4))
+def test_a_listing_is_what_rich_draws(data, count):
+    names = data.draw(st.lists(texts.filter(bool), min_size=count, max_size=count, unique=True))
+    columns = {name: data.draw(st.sampled_from(["left", "right"])) for name in names}
+    rows = data.draw(st.lists(st.tuples(*[cells] * count), min_size=1, max_size=4))
+    listing = Listing(columns, rows)
+    assert _text(listing, 200) == _text(listing._folded(), 200)
+
+
+def test_what_is_too_wide_is_folded_where_it_is_short():
+    rows = [["word " * 9, "x"]]
+    for count, fits in ((1, True), (MANY, False)):
+        stream = io.StringIO()
+        Console(file=stream, width=30).print(Listing({"a": "left", "b": "right"}, rows * count), crop=False)
+        assert (max(map(len, stream.getvalue().splitlines())) <= 30) == fits

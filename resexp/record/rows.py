@@ -1,0 +1,61 @@
+"""A cell in one row: where it lies, its configuration, and what its replicates came to."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from resexp.record.filters import flat
+from resexp.record.index import home_of
+from resexp.record.kept import Kept
+from resexp.record.result import CellResult, mean
+from resexp.record.store import RESULT, STEPS, RunDir
+from resexp.stats.scores import Scored, StepsTo, median_steps, scored
+from resexp.stats.verdict import VERDICTS
+
+METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
+"""Of which a row has the means over seeds."""
+
+SCORES = ".scores.json"
+"""What is kept of the scores, beside the index."""
+
+BySeed = Mapping[int, Scored]
+
+
+def row(result: CellResult, scores: BySeed) -> dict[str, Any]:
+    """What filters see of a cell, its counts of verdicts, means over seeds, and the median of the steps to the bar."""
+    counts = Counter(result.verdict(r) for r in result.replicates)
+    plain = {key: getattr(result, key) for key in ("id", "name", "path", "error", "seconds")}
+    means = {key: mean(getattr(r, key) for r in result.replicates) for key in METRICS}
+    come_to = {word: counts[word] for word in VERDICTS} | means
+    return {**plain, **flat(result), **come_to, **overall(scores)._asdict()}
+
+
+def overall(scores: BySeed) -> Scored:
+    """The mean score of a cell, and the lower median of its steps to the bar."""
+    known = [StepsTo(s.steps_to_bar, bool(s.censored)) for s in scores.values() if s.steps_to_bar is not None]
+    score, met = mean(s.score for s in scores.values()), median_steps(known)
+    return Scored(score, met.steps, met.censored) if met else Scored(score)
+
+
+def scores_of(results: Sequence[CellResult]) -> list[BySeed]:
+    """The scores of each cell by seed, from its step file; of what is not done, or has no bar or no steps, none."""
+    if not results:
+        return []
+    cells = {result.path: result for result in results}
+    home = home_of(Path(os.path.commonpath([*cells])))
+    kept = Kept(home / SCORES, (RESULT, STEPS), lambda place: _scores(cells[str(place)]))
+    found = [{int(seed): Scored(*values) for seed, values in kept(path).items()} for path in cells]
+    kept.save(whole=False)
+    by_path = dict(zip(cells, found, strict=True))
+    return [by_path[result.path] for result in results]
+
+
+def _scores(result: CellResult) -> dict[int, Scored]:
+    steps = RunDir(Path(result.path)).steps() if result.status == "done" and result.reference else None
+    if steps is None or result.reference is None:
+        return {}
+    budget = int(result.flat["steps"])
+    of = {r.seed: steps["loss"][steps["seed"] == r.seed] for r in result.replicates}
+    return {seed: scored(losses, budget, result.reference) for seed, losses in of.items()}

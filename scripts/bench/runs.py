@@ -1,0 +1,102 @@
+"""The table of `resexp runs`: how long it takes to list many cells, from the command to the end of its output.
+
+The cells are made up; their directories have the files of a real one. `runs.py [--cells N] [--rounds N] [--keep DIR]`.
+"""
+
+import os
+import shutil
+import sys
+from argparse import ArgumentParser
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from measure import RESEXP, command
+from table import Row, Samples, machine
+
+from resexp.compose import Composer
+from resexp.config import Cell
+from resexp.record.result import Replicate, outcome
+from resexp.record.store import RUN, RunDir, read_json, write_json
+
+TEMPLATE = ("norm=pre", "depth=2", "steps=100")
+NORMS, RESIDUALS = ("none", "pre", "post", "peri", "res-post"), ("on", "off")
+DEPTHS, WIDTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128), (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
+RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-1, 10))
+COMMANDS = {
+    "`resexp runs`": (),
+    "`resexp runs 'depth>=24' norm=pre`": ("depth>=24", "norm=pre"),
+    "`resexp runs --best loss_val`": ("--best", "loss_val"),
+    "`resexp runs --json`": ("--json",),
+    "`resexp runs --csv`": ("--csv",),
+}
+FIRST = "the first `resexp runs`, which writes the index"
+
+
+def cells(outputs: Path) -> Iterator[Cell]:
+    """Arms × depths × widths × learning rates, ten thousand in all."""
+    composer = Composer()
+    arms = [composer.cell([f"norm={n}", f"residual={r}", f"outputs={outputs}"]) for n in NORMS for r in RESIDUALS]
+    for depth, width, rate, arm in product(DEPTHS, WIDTHS, RATES, arms):
+        options = {**arm.options, "optimizer": {**arm.options["optimizer"], "lr": rate}}
+        dials = replace(arm.dials, depth=depth, width=width)
+        yield replace(arm, dials=dials, options=options, changed=(f"width{width}", f"lr{rate}"))
+
+
+def write(outputs: Path, count: int) -> None:
+    """The directories of `count` cells: linked files of a real cell, with a result and a configuration of their own."""
+    command([RESEXP, "train", *TEMPLATE, f"outputs={outputs / 'real'}"], says="results")
+    template = next((outputs / "real").glob("digits-mlp/*/*"))
+    about, real = read_json(template / RUN), RunDir(template).result()
+    assert about
+    assert real
+    rng = np.random.default_rng(0)
+    for cell in islice(cells(outputs), count):
+        shutil.copytree(template, cell.path, copy_function=os.link)
+        write_json(cell.path / RUN, {**about, "id": cell.id, "choices": dict(cell.choices), "config": cell.config})
+        replicates = [_replicate(seed, *rng.uniform(size=5)) for seed in cell.dials.seed_list]
+        more = {"replicates": replicates, "reference": real.reference, "seconds": real.seconds, "cost": real.cost}
+        RunDir(cell.path).close(outcome(cell, "done", **more))
+    shutil.rmtree(outputs / "real")
+
+
+def _replicate(seed: int, initial: float, end: float, train: float, val: float, share: float) -> Replicate:
+    loss, best = 5 * end**4, 4 * end**4
+    return Replicate(seed, 300, True, 2 + initial, best, loss, 0.5 + train / 2, loss + share, 0.5 + val / 2)
+
+
+def sample(outputs: Path, rounds: int) -> Samples:
+    """The first listing after the index is lost, then every command with it, round by round."""
+    samples: Samples = defaultdict(list)
+    for _ in range(rounds):
+        for index in outputs.glob(".index*"):
+            index.unlink()
+        for what, words in {FIRST: (), **COMMANDS}.items():
+            samples[what].append(command([RESEXP, "runs", *words, str(outputs)]).seconds)
+            print(f"{what:50} {samples[what][-1]:6.2f} s", file=sys.stderr, flush=True)
+    return samples
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=10_000, metavar="N", help="how many there are [10000]")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="samples of each [5]")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the cells are made, or are from before")
+    args = parser.parse_args()
+    with TemporaryDirectory() as scratch:
+        outputs = (args.keep or Path(scratch) / "outputs").absolute()
+        if not outputs.is_dir():
+            write(outputs, args.cells)
+        samples = sample(outputs, args.rounds)
+    print("| what | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
+    for what, seconds in samples.items():
+        print(Row(what, seconds, "s", ("<", 2) if what == "`resexp runs`" else None))
+    print(f"\n{args.cells:,} cells of five seeds, warm file caches.\n\n{machine('rich')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What is kept of many cells: it shows what a fresh look at the directories does, whatever befell them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resexp.record import index, kept
+from resexp.record.index import INDEX, scan
+from resexp.record.result import CellResult, Replicate
+from resexp.record.store import RESULT, RUN, RunDir, write_json
+from resexp.stats.verdict import Reference
+
+TEN = Reference(2.3, 0.05, 0.1, 1438)
+CHOICES = {"dataset": "digits", "model": "mlp", "norm": "pre", "residual": "on", "optimizer": "adamw"}
+
+
+@pytest.fixture(autouse=True)
+def _keeps_few(monkeypatch):
+    """As it is with many cells that rest: all is kept, a moment after it was written."""
+    monkeypatch.setattr(kept, "FEW", 1)
+    monkeypatch.setattr(kept, "GRAIN", 0.02)
+
+
+def _write(place, depth, loss, status="done"):
+    config = {"depth": depth, "steps": 9, "seeds": [0], "optimizer": {"lr": 1e-3}}
+    replicates = [Replicate(0, 9, True, 2.4, loss, loss, 0.9, loss, 0.9)]
+    place.mkdir(parents=True, exist_ok=True)
+    RunDir(place).close(CellResult(f"{depth:064d}", "", "", status, CHOICES, config, replicates, TEN, seconds=1.0))
+
+
+def _begin(place, depth):
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / RUN, {"id": f"{depth:064d}", "choices": CHOICES, "config": {"depth": depth, "steps": 9}})
+
+
+def _fresh(*paths):
+    """What is found without an index."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "INDEX", ".no-such-index")
+        patch.setattr(kept, "FEW", sys.maxsize)
+        return [*scan(paths)]
+
+
+def _rest():
+    time.sleep(0.03)
+
+
+def _in_place(place, change):
+    file = place / RESULT
+    if file.is_file():
+        about, content = file.stat(), bytearray(file.read_bytes())
+        change(content)
+        file.write_bytes(content)
+        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))  # neither its time nor its size may be trusted
+
+
+def _flip(content):
+    content[len(content) // 3] ^= 1
+
+
+CHANGES = {
+    "write": lambda place, n: _write(place, n, 0.1 * n),
+    "fail": lambda place, n: _write(place, n, 0.1, "failed"),
+    "begin": _begin,
+    "remove": lambda place, n: shutil.rmtree(place, ignore_errors=True),
+    "remove the result": lambda place, n: (place / RESULT).unlink(missing_ok=True),
+    "cut": lambda place, n: _in_place(place, lambda content: content.__delitem__(slice(9, None))),
+    "flip": lambda place, n: _in_place(place, _flip),
+}
+changes = st.lists(st.tuples(st.sampled_from([*CHANGES]), st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=6)
+
+
+@settings(max_examples=25)
+@given(st.lists(changes, min_size=1, max_size=3))
+def test_the_index_shows_what_a_fresh_look_does(tmp_path_factory, rounds):
+    outputs = tmp_path_factory.mktemp("outputs")
+    for number in range(3):
+        _write(outputs / "digits-mlp" / "pre+residual" / f"cell{number}", number + 1, 0.5)
+    for changes in rounds:
+        _rest()
+        [*scan([outputs])]
+        for what, number, n in changes:
+            CHANGES[what](outputs / "digits-mlp" / "pre+residual" / f"cell{number}", n)
+        for path in (outputs, outputs / "digits-mlp", outputs):
+            assert [*scan([path])] == _fresh(path)
+
+
+def _cells(outputs, count=4):
+    for number in range(count):
+        _write(outputs / "digits-mlp" / "pre+residual" / f"cell{number}", number + 1, 0.5)
+    _rest()
+    return [*scan([outputs])]
+
+
+def _reads(monkeypatch):
+    """The directories that are read from now on."""
+    read, content = [], RunDir.content
+    monkeypatch.setattr(RunDir, "content", lambda self: (read.append(self.path.name), content(self))[1])
+    return read
+
+
+def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
+    before = _cells(tmp_path)
+    read = _reads(monkeypatch)
+    assert [*scan([tmp_path])] == before
+    assert next(scan([tmp_path / "digits-mlp"])).name == "pre+residual/cell0"
+    assert read == []
+    _write(tmp_path / "digits-mlp" / "pre+residual" / "cell2", 3, 0.25)
+    assert [r.replicates[0].loss_train for r in scan([tmp_path])] == [0.5, 0.5, 0.25, 0.5]
+    assert read == ["cell2"]
+
+
+def test_what_has_just_changed_is_not_trusted(tmp_path, monkeypatch):
+    """A file may be written twice within the grain of a clock."""
+    monkeypatch.setattr(kept, "GRAIN", 60.0)
+    _cells(tmp_path)
+    read = _reads(monkeypatch)
+    [*scan([tmp_path])]
+    assert len(read) == 4
+    monkeypatch.setattr("time.time_ns", lambda: 10**18)  # the clock went back by years
+    [*scan([tmp_path])]
+    del read[:]
+    [*scan([tmp_path])]
+    assert read == []
+
+
+@pytest.mark.parametrize("damage", ["", "cut", "flip", "other", "gone", "directory"])
+def test_a_damaged_index_is_noticed_and_written_anew(tmp_path, damage, monkeypatch):
+    before, file = _cells(tmp_path), tmp_path / INDEX
+    content = bytearray(file.read_bytes())
+    _flip(content)
+    changed = {"": b"", "cut": content[:-40], "flip": bytes(content), "other": b"{}\n{}"}
+    if damage in changed:
+        file.write_bytes(changed[damage])
+    else:
+        file.unlink()
+        if damage == "directory":
+            file.mkdir()
+    assert [*scan([tmp_path])] == before
+    read = _reads(monkeypatch)
+    assert [*scan([tmp_path])] == before
+    assert len(read) == (4 if damage == "directory" else 0)
+
+
+def test_a_read_only_directory_is_read_all_the_same(mount, tmp_path):
+    outputs = mount("outputs", "size=4m")
+    before = _cells(outputs)
+    (outputs / INDEX).unlink()
+    subprocess.run(["mount", "-o", "remount,ro", outputs], check=True)
+    assert [*scan([outputs])] == before
+    assert not (outputs / INDEX).exists()
+
+
+def test_many_may_write_it_at_once(tmp_path):
+    before = _cells(tmp_path, 12)
+    code = (
+        "import sys; from pathlib import Path; from resexp.record import kept; from resexp.record.index import scan;"
+        "kept.FEW, kept.GRAIN = 1, 0.0\n"
+        "for _ in range(40):\n"
+        f" (Path(sys.argv[1]) / '{INDEX}').unlink(missing_ok=True); print(len([*scan([Path(sys.argv[1])])]))"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) for _ in range(3)]
+    assert {line for run in runs for line in run.communicate()[0].split()} == {b"12"}
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert [*scan([tmp_path])] == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == [INDEX]
+
+
+def test_a_running_cell_is_running_as_long_as_it_is_locked(tmp_path):
+    place = tmp_path / "digits-mlp" / "pre+residual" / "cell0"
+    _begin(place, 1)
+    _rest()
+    assert [r.status for r in scan([tmp_path])] == ["interrupted"]
+    with RunDir(place).lock():
+        assert [r.status for r in scan([tmp_path])] == ["running"]
+    assert [r.status for r in scan([tmp_path])] == ["interrupted"]
+
+
+def test_the_cells_of_a_sweep_are_found_in_the_index_of_its_outputs(tmp_path, monkeypatch):
+    before, record = _cells(tmp_path), tmp_path / ".sweeps" / "one"
+    record.mkdir(parents=True)
+    paths = [f"../../{result.name}" for result in before[1:]] + ["../../digits-mlp/gone"]
+    write_json(record / "sweep.json", {"outputs": "../..", "cells": [{"path": path} for path in paths]})
+    read = _reads(monkeypatch)
+    assert [*scan([record])] == before[1:]
+    assert read == ["gone"]
+    assert _fresh(record) == before[1:]
+    assert json.loads((tmp_path / INDEX).read_bytes().partition(b"\n")[2]).keys() >= {before[0].name}
+
+
+def test_few_cells_are_read_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "FEW", 50)
+    _cells(tmp_path)
+    assert not (tmp_path / INDEX).exists()
