@@ -59,10 +59,13 @@ def _show(args: Namespace) -> None:
     elif args.parquet:
         print(f"{len(found)} cells in {args.parquet}")
     elif found:
-        is_matrix = all(map(is_sweep, paths)) and not key
-        ordered = [result for result, _ in found]
-        table = tables.Matrix(ordered) if is_matrix else tables.runs_table(ordered, _columns(found, key))
-        tables.console().print(table, crop=False)
+        results, console = [result for result, _ in found], tables.console()
+        if all(map(is_sweep, paths)) and not key:
+            from resexp.console.matrix import Matrix, conclusion  # which need scipy
+
+            console.print(Matrix(results), conclusion(results))
+        else:
+            console.print(tables.runs_table(results, _columns(found, key)), crop=False)
     else:
         start = f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start"
         print(f"none of {len(every)} cells is like that" if every else start)

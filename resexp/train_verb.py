@@ -10,6 +10,7 @@ from hydra.types import RunMode
 
 from resexp.compose import Composer
 from resexp.console import tables
+from resexp.console.matrix import Matrix, conclusion
 from resexp.console.sweep import SweepView
 from resexp.estimating import estimate, missing
 from resexp.kinds import InputError, refuse
@@ -58,10 +59,11 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
         swept = sweep(composer, overrides, jobs, view.watch_of, stop)
     results = swept.results
     console = tables.console()
-    console.print(tables.Matrix(results))
+    console.print(Matrix(results))
     tuning = jobs[0][1].dials.tuning_seeds if jobs else None
     if tuning:
         console.print(tables.tuned(choices(results, tuning), tuning))
+    console.print(conclusion(results))
     code = _close(results, min(places))
     if swept.error:
         print(f"resexp: the sweep ended early: {swept.error}", file=sys.stderr)

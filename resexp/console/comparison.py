@@ -8,7 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from resexp.console.tables import COLORS, Matrix
+from resexp.console.matrix import Matrix
+from resexp.console.tables import COLORS
 from resexp.record.result import mean
 from resexp.stats.compare import Comparison, EffectRow, Row
 from resexp.stats.paired import LEVEL, Paired

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from resexp.config import Cell
 from resexp.console import tables
+from resexp.console.matrix import Matrix
 from resexp.console.terminal import LiveView
 from resexp.engine.events import Event, Steps
 from resexp.record.result import CellResult, outcome
@@ -51,7 +52,7 @@ class SweepView(LiveView):
         self,
         cells: Sequence[Cell],
         stop: Stop,
-        table: Callable[[list[CellResult]], RenderableType] = tables.Matrix,
+        table: Callable[[list[CellResult]], RenderableType] = Matrix,
         left: str = "to go",
     ) -> None:
         self.console, self.stop, self.table, self.to_go = tables.console(), stop, table, left

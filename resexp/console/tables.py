@@ -1,4 +1,4 @@
-"""Results as text: the replicates of a cell, the matrix of a sweep, the list of runs. Imports no torch."""
+"""Results as text: the replicates of a cell, the list of runs. Imports no torch."""
 
 import math
 import os
@@ -7,8 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -85,50 +84,6 @@ def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     word = result.verdict(replicate)
     text = Text(word or "–", COLORS.get(word or "", "dim"))
     return text.append("".join(f" ({flag})" for flag in result.shown_flags(replicate)), "dim")
-
-
-class Matrix:
-    """A sweep: rows depth and what else was swept, columns arms, in each cell the verdicts and the mean train loss.
-
-    Where not all arms fit beside one another, the rest go below.
-    """
-
-    def __init__(self, results: Sequence[CellResult]) -> None:
-        self.keys = differing(results)
-        self.arms = list(dict.fromkeys(arm_of(r.choices) for r in results))
-        self.rows: dict[tuple[str, ...], dict[str, CellResult]] = {}
-        for result in results:
-            flat = result.identity
-            self.rows.setdefault(tuple(flat.get(k, "–") for k in self.keys), {})[arm_of(result.choices)] = result
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for beside in range(len(self.arms), 0, -1):
-            tables = [self._table(self.arms[i : i + beside]) for i in range(0, len(self.arms), beside)]
-            if all(Measurement.get(console, options, t).maximum < options.max_width for t in tables):
-                break
-        yield from tables
-
-    def _table(self, arms: Sequence[str]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
-        for key in self.keys:
-            table.add_column(key, justify="right")
-        for arm in arms:
-            table.add_column(Text(arm.replace("+", "\n+")))
-        for values, cells in self.rows.items():
-            if any(arm in cells for arm in arms):
-                table.add_row(*values, *(_matrix_cell(cells.get(arm)) for arm in arms))
-        return table
-
-
-def _matrix_cell(result: CellResult | None) -> Text:
-    if result is None:
-        return Text("")
-    if result.status != "done":
-        return verdicts(result)
-    parts = Text("\n").join(verdicts(result).split(", "))
-    parts.append(f"\n{loss_text(mean(r.loss_train for r in result.replicates))}", "dim")
-    flagged = {flag for r in result.replicates for flag in result.shown_flags(r)}
-    return parts.append("".join(f"\n{flag}" for flag in sorted(flagged)), "dim")
 
 
 def to_bar(scored: Scored) -> str:

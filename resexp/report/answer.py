@@ -77,7 +77,8 @@ def _answer(group: Group) -> Answer:
     where = f"depth {best}" + (", the deepest tried" if deepest and len(group.depths) > 1 else "")
     if len(winners) == len(judged) > 1:
         rest = "Deeper networks would tell them apart." if deepest else "None of them trains deeper."
-        return Answer(f"All {len(judged)} arms train at {where}", [rest, _at(winners[:1], best)])
+        count = "Both" if len(judged) == 2 else f"All {len(judged)}"
+        return Answer(f"{count} arms train at {where}", [rest, _at(winners[:1], best)])
     if len(judged) == 1:
         verb = "trains at" if deepest else "trains down to"
         return Answer(f"{names} {verb} {where}", [_at(winners, best)])
@@ -99,9 +100,12 @@ def _next(judged: Sequence[Line], winner: Line, depth: int) -> list[str]:
     rival = max(others, key=lambda line: (line.shares[depth].value, line.rank))
     reach = f"it trains to depth {rival.half.low}" if rival.half.low else "it trains at none of these depths"
     first = f"The best of the others there, {rival.name}, comes to {told(rival.shares[depth])}; {reach}."
-    if apart(winner.shares[depth], rival.shares[depth]):
+    alike = [line.name for line in others if not apart(winner.shares[depth], line.shares[depth])]
+    if rival.name not in alike:
         return [first, "The two intervals do not overlap."]
-    return [first, "The two intervals overlap: more seeds are needed to be sure of the difference."]
+    more = [name for name in alike if name != rival.name]
+    too = f", and {winner.name}'s that of {listed(more)}, too" if more else ""
+    return [first, f"The two intervals overlap{too}: more seeds are needed to be sure of the difference."]
 
 
 def apart(one: Share, other: Share) -> bool:

@@ -5,6 +5,7 @@ of the last max(20, 5 % of the budget) steps up to t.
 """
 
 import math
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,9 +50,18 @@ def smoothed(losses: Losses, steps: int) -> Losses:
     size = min(window(steps), len(losses))
     if size == 0:
         return np.empty(0)
-    first = [np.median(losses[:count]) for count in range(1, size)]
+    first = _medians(losses[: size - 1].tolist())
     full = np.median(np.lib.stride_tricks.sliding_window_view(losses, size), axis=-1)
     return np.concatenate([first, full])
+
+
+def _medians(values: Sequence[float]) -> list[float]:
+    """Of the first value, of the first two, …"""
+    ordered, found = list[float](), list[float]()
+    for value in values:
+        insort(ordered, value)
+        found.append((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
+    return found
 
 
 def score(losses: Losses, steps: int, reference: Reference) -> float | None:

@@ -29,41 +29,6 @@ def _text(renderable, width=80):
     return stream.getvalue()
 
 
-def test_the_matrix_has_a_row_per_depth_and_a_column_per_arm():
-    arms = [(n, r) for n in ("none", "pre", "post") for r in ("on", "off")]
-    results = [_result(n, r, d, 0.01 if d == 8 else 2.31, accuracy=0.1) for d in (8, 48) for n, r in arms]
-    lines = _text(tables.Matrix(results)).splitlines()
-    assert all(len(line) <= 80 for line in lines)
-    assert sum("2 trained" in line for line in lines) == 1
-    assert next(line for line in lines if "2 trained" in line).count("2 trained") == 6
-    assert next(line for line in lines if "2 stuck" in line).split()[0] == "48"
-    assert sum(line.count("+residual") for line in lines) == 3
-
-
-def test_arms_that_do_not_fit_go_below():
-    results = [_result(n, r) for n in ("none", "pre", "post", "peri", "res-post") for r in ("on", "off")]
-    for width, blocks in ((160, 1), (80, 2), (40, 5)):
-        lines = _text(tables.Matrix(results), width).splitlines()
-        assert all(len(line) <= width for line in lines)
-        assert sum("depth" in line for line in lines) == blocks
-        assert sum(line.count("2 trained") for line in lines) == 10
-
-
-def test_the_matrix_tells_what_else_was_swept():
-    text = _text(tables.Matrix([_result(lr=lr) for lr in (1e-3, 3e-3)]))
-    assert "optimizer.lr" in text
-    assert "0.003" in text
-    text = _text(tables.Matrix([_result(optimizer=o, lr=lr) for o, lr in (("sgd", 0.1), ("adamw", 1e-3))]))
-    assert "optimizer " in text
-    assert "optimizer.lr" not in text
-
-
-def test_failures_and_flags_stand_in_the_matrix():
-    text = _text(tables.Matrix([_result(status="failed", error="x"), _result("none", end=4.0)]))
-    assert "failed" in text
-    assert "exploding" in text or "diverged" in text
-
-
 @example([1.7976931348623157e308] * 3)
 @given(st.lists(st.one_of(st.none(), st.floats()), max_size=8))
 def test_spread_never_fails(values):

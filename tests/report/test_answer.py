@@ -36,7 +36,7 @@ def _group(path="outputs"):
         ),
         (
             {"pre+residual": (0.1, 0.1), "none+plain": (0.1, 0.1)},
-            "All 2 arms train at depth 24, the deepest tried",
+            "Both arms train at depth 24, the deepest tried",
             "Deeper networks would tell them apart.",
         ),
         (
