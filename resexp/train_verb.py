@@ -1,4 +1,4 @@
-"""The verb `train`: a cell, a sweep, or a look at what they would be. What needs torch is imported when it trains."""
+"""The verb `train`: a cell, a sweep, or a look at what they would be. Torch and scipy are imported when it trains."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -10,8 +10,6 @@ from hydra.types import RunMode
 
 from resexp.compose import Composer
 from resexp.console import tables
-from resexp.console.matrix import Matrix, conclusion
-from resexp.console.sweep import SweepView
 from resexp.estimating import estimate, missing
 from resexp.kinds import InputError, refuse
 from resexp.record.result import CellResult
@@ -55,6 +53,9 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
     places = {cell.dials.outputs for _, cell in jobs} or {composer.load(overrides, RunMode.MULTIRUN).outputs}
     for outputs in places:
         check_writable(Path(outputs))
+    from resexp.console.matrix import Matrix, conclusion
+    from resexp.console.sweep import SweepView
+
     with SweepView([cell for _, cell in jobs], stop) as view:
         swept = sweep(composer, overrides, jobs, view.watch_of, stop)
     results = swept.results

@@ -12,6 +12,7 @@ from resexp.console import tables
 from resexp.console.strip import Strip
 from resexp.console.terminal import LiveView
 from resexp.engine.events import End, Event, Layers, Steps, Validation
+from resexp.record.rows import scores_of
 from resexp.watch import Ended, Noted, Started, Waiting
 from resexp.wording import accuracy_text, loss_text, scaled
 
@@ -116,7 +117,7 @@ class CellView(LiveView):
             self.strip = None
         if result.status == "done":
             note = "" if event.trained else " (done before; fresh=true trains it again)"
-            self.console.print(tables.replicates_table(result))
+            self.console.print(tables.replicates_table(result, scores_of([result])[0]))
             self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
         reference = result.reference
         if reference and reference.bar is None:

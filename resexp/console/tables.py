@@ -69,21 +69,24 @@ def verdict_lines(result: CellResult) -> Lines:
     return tuple((f"{count} {word}", COLORS[word]) for word, count in counts if count) or (("no verdict", "dim"),)
 
 
-def replicates_table(result: CellResult) -> Table:
-    """A row per seed."""
+def replicates_table(result: CellResult, scores: Mapping[int, Scored]) -> Table:
+    """A row per seed; `scores` are the seeds'."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "steps"):
+    for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "score", "to the bar"):
         table.add_column(name, justify="left" if name == "verdict" else "right")
     for r in result.replicates:
-        numbers = (loss_text(r.loss_train), loss_text(r.loss_val), accuracy_text(r.accuracy_val), str(r.steps))
-        table.add_row(str(r.seed), _verdict_text(result, r), *numbers)
+        numbers = (loss_text(r.loss_train), loss_text(r.loss_val), accuracy_text(r.accuracy_val))
+        scored = scores.get(r.seed, Scored())
+        come_to = (*numbers, accuracy_text(scored.score), to_bar(scored))
+        table.add_row(str(r.seed), _verdict_text(result, r), *come_to)
     return table
 
 
 def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     word = result.verdict(replicate)
     text = Text(word or "–", COLORS.get(word or "", "dim"))
-    return text.append("".join(f" ({flag})" for flag in result.shown_flags(replicate)), "dim")
+    notes = [*result.shown_flags(replicate), *([] if replicate.finite else [f"at step {replicate.steps}"])]
+    return text.append("".join(f" ({note})" for note in notes), "dim")
 
 
 def to_bar(scored: Scored) -> str:

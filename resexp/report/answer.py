@@ -104,8 +104,8 @@ def _next(judged: Sequence[Line], winner: Line, depth: int) -> list[str]:
     if rival.name not in alike:
         return [first, "The two intervals do not overlap."]
     more = [name for name in alike if name != rival.name]
-    too = f", and {winner.name}'s that of {listed(more)}, too" if more else ""
-    return [first, f"The two intervals overlap{too}: more seeds are needed to be sure of the difference."]
+    too = f", and of those from {listed(more)}" if more else ""
+    return [first, f"The two intervals overlap: more seeds are needed to be sure of the difference{too}."]
 
 
 def apart(one: Share, other: Share) -> bool:

@@ -20,8 +20,6 @@ def _result(norm="pre", residual="on", depth=8, end=0.01, *, lr=1e-3, status="do
     replicates = [Replicate(s, 9, True, 2.4, end, end, accuracy, end, accuracy) for s in (0, 1)]
     place = f"digits-mlp/x/{depth}"
     return CellResult(f"{choices}{config}", place, "/x", status, choices, config, replicates, TEN, **more)
-        f"{choices}{config}", f"digits-mlp/x/{depth}", "/x", status, choices, config, replicates, TEN, **more
-    )
 
 
 def _text(renderable, width=80):

@@ -1,5 +1,6 @@
 """Results as text."""
 
+import dataclasses
 import io
 import math
 
@@ -55,6 +56,14 @@ def test_what_is_listed_beside_the_order():
     text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to the bar": ["120", "> 300"]}))
     assert [line.split()[-2:] for line in text.splitlines()[3:5]] == [["0.0100", "120"], [">", "300"]]
     assert "accuracy" not in text
+
+
+def test_the_seeds_of_a_cell_with_their_scores():
+    text = _text(tables.replicates_table(_result(), {0: Scored(0.5, 4, False), 1: Scored(0.2, 9, True)}))
+    assert [line.split()[-2:] for line in text.splitlines()[3:5]] == [["0.500", "4"], [">", "9"]]
+    lost = [Replicate(0, 7, False, 2.4, None)]
+    text = _text(tables.replicates_table(dataclasses.replace(_result(), replicates=lost), {}), 160)
+    assert "diverged (at step 7)" in text
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z", "M")), max_size=6)
