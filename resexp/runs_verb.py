@@ -98,7 +98,7 @@ def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
     """What the table shows beside what it always does: what its order goes by."""
     if key in SCORES:
         come_to = [overall(scores) for _, scores in found]
-        return {"score": [accuracy_text(s.score) for s in come_to], "to the bar": [*map(tables.to_bar, come_to)]}
+        return {"score": [accuracy_text(s.score) for s in come_to], "to bar": [*map(tables.to_bar, come_to)]}
     texts = {"loss_val": loss_text, "accuracy_train": accuracy_text}
     return {key: [texts[key](row(*one)[key]) for one in found]} if key in texts else {}
 

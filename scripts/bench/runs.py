@@ -20,7 +20,9 @@ from table import Row, Samples, machine
 
 from resexp.compose import Composer
 from resexp.config import Cell
+from resexp.record.index import INDEX
 from resexp.record.result import Replicate, outcome
+from resexp.record.rows import SCORES
 from resexp.record.store import RUN, RunDir, read_json, write_json
 
 TEMPLATE = ("norm=pre", "depth=2", "steps=100")
@@ -28,13 +30,15 @@ NORMS, RESIDUALS = ("none", "pre", "post", "peri", "res-post"), ("on", "off")
 DEPTHS, WIDTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128), (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-1, 10))
 COMMANDS = {
+    "the first `resexp runs`, which writes the index": (),
     "`resexp runs`": (),
     "`resexp runs 'depth>=24' norm=pre`": ("depth>=24", "norm=pre"),
     "`resexp runs --best loss_val`": ("--best", "loss_val"),
-    "`resexp runs --json`": ("--json",),
+    "the first `resexp runs --best score`, which reads every curve": ("--best", "score"),
+    "`resexp runs --best score`": ("--best", "score"),
     "`resexp runs --csv`": ("--csv",),
+    "`resexp runs --json`": ("--json",),
 }
-FIRST = "the first `resexp runs`, which writes the index"
 
 
 def cells(outputs: Path) -> Iterator[Cell]:
@@ -70,14 +74,14 @@ def _replicate(seed: int, initial: float, end: float, train: float, val: float, 
 
 
 def sample(outputs: Path, rounds: int) -> Samples:
-    """The first listing after the index is lost, then every command with it, round by round."""
+    """Every command in turn, round by round; each round starts without what is kept."""
     samples: Samples = defaultdict(list)
     for _ in range(rounds):
-        for index in outputs.glob(".index*"):
-            index.unlink()
-        for what, words in {FIRST: (), **COMMANDS}.items():
+        for kept in (INDEX, SCORES):
+            (outputs / kept).unlink(missing_ok=True)
+        for what, words in COMMANDS.items():
             samples[what].append(command([RESEXP, "runs", *words, str(outputs)]).seconds)
-            print(f"{what:50} {samples[what][-1]:6.2f} s", file=sys.stderr, flush=True)
+            print(f"{what:62} {samples[what][-1]:6.2f} s", file=sys.stderr, flush=True)
     return samples
 
 

@@ -53,8 +53,8 @@ def test_names_are_printed_as_they_are():
 def test_what_is_listed_beside_the_order():
     met, never, unknown = Scored(0.5, 120, False), Scored(0.1, 300, True), Scored()
     assert [*map(tables.to_bar, (met, never, unknown))] == ["120", "> 300", "–"]
-    text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to the bar": ["120", "> 300"]}))
-    assert [line.split()[-2:] for line in text.splitlines()[3:5]] == [["0.0100", "120"], [">", "300"]]
+    text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to bar": ["120", "> 300"]}))
+    assert [line.split()[-2:] for line in text.splitlines()[4:6]] == [["0.0100", "120"], [">", "300"]]
     assert "accuracy" not in text
 
 
@@ -76,7 +76,10 @@ def test_a_listing_is_what_rich_draws(data, count):
     columns = {name: data.draw(st.sampled_from(["left", "right"])) for name in names}
     rows = data.draw(st.lists(st.tuples(*[cells] * count), min_size=1, max_size=4))
     listing = Listing(columns, rows)
-    assert _text(listing, 200) == _text(listing._folded(), 200)
+    assert _text(listing, 200) == _text(listing._folded([False] * count, 2), 200)
+    width = max(map(len, _text(listing._folded([False] * count), 200).splitlines()))
+    if width > 2 and count > 1 and _text(listing).isascii():
+        assert _text(listing, width) == _text(listing._folded([False] * count), width)
 
 
 def test_what_is_too_wide_is_folded_where_it_is_short():

@@ -112,8 +112,8 @@ def test_runs_sorts_by_them_and_shows_them(outputs, monkeypatch, capsys):
     for metric in ("score", "steps_to_bar"):
         assert main(["runs", "--best", metric]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert "score  to the bar" in lines[1]
-        assert "pre+residual" in lines[3]
+        assert lines[2].split()[-3:] == ["loss", "score", "bar"]
+        assert "pre+residual" in lines[4]
         assert "> 60" in next(line for line in lines if "none+residual" in line)
     assert main(["runs", "--json", "--sort", "score"]) == 0
     assert '"censored": true' in capsys.readouterr().out
