@@ -13,7 +13,7 @@ from resexp.kinds import InputError, nearest
 from resexp.record.filters import in_order, is_filter, select, terms_of, text_of
 from resexp.record.index import is_sweep, scan
 from resexp.record.result import CellResult
-from resexp.record.rows import METRICS, BySeed, overall, row, scores_of
+from resexp.record.rows import METRICS, BySeed, overall, row, scores_of, value
 from resexp.stats.verdict import VERDICTS
 from resexp.wording import accuracy_text, loss_text
 
@@ -81,17 +81,16 @@ def _is_better_high(metric: str | None) -> bool:
 
 def _sorted(found: Found, key: str, reverse: bool) -> Found:
     """By a column; cells without a value come last, of steps to the bar what never met it after all that did."""
-    rows = [row(*one) for one in found]
-    known = {k for r in rows for k in r}
-    if key not in known:
-        raise InputError(f"{key}: no such key to sort by{nearest(key, known)}")
-    with_value = [i for i, r in enumerate(rows) if r.get(key) is not None]
+    values = [value(*one, key) for one in found]
+    known = [i for i, v in enumerate(values) if v is not None]
+    if not known and key not in (keys := {k for one in found for k in row(*one)}):
+        raise InputError(f"{key}: no such key to sort by{nearest(key, keys)}")
 
     def place(i: int) -> tuple[bool, tuple[float, str]]:
-        return key == "steps_to_bar" and rows[i]["censored"], in_order(text_of(rows[i][key]))
+        return key == "steps_to_bar" and bool(overall(found[i][1]).censored), in_order(text_of(values[i]))
 
-    order = sorted(with_value, key=place, reverse=reverse)
-    return [found[i] for i in (*order, *(i for i, r in enumerate(rows) if r.get(key) is None))]
+    order = sorted(known, key=place, reverse=reverse)
+    return [found[i] for i in (*order, *(i for i, v in enumerate(values) if v is None))]
 
 
 def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
@@ -100,7 +99,7 @@ def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
         come_to = [overall(scores) for _, scores in found]
         return {"score": [accuracy_text(s.score) for s in come_to], "to bar": [*map(tables.to_bar, come_to)]}
     texts = {"loss_val": loss_text, "accuracy_train": accuracy_text}
-    return {key: [texts[key](row(*one)[key]) for one in found]} if key in texts else {}
+    return {key: [texts[key](value(*one, key)) for one in found]} if key in texts else {}
 
 
 def _write_csv(found: Sequence[tuple[CellResult, BySeed]]) -> None:

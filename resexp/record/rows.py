@@ -32,6 +32,11 @@ def row(result: CellResult, scores: BySeed) -> dict[str, Any]:
     return {**plain, **flat(result), **come_to, **overall(scores)._asdict()}
 
 
+def value(result: CellResult, scores: BySeed, key: str) -> Any:
+    """What the row of a cell has for `key`; None where it has no such key."""
+    return mean(getattr(r, key) for r in result.replicates) if key in METRICS else row(result, scores).get(key)
+
+
 def overall(scores: BySeed) -> Scored:
     """The mean score of a cell, and the lower median of its steps to the bar."""
     known = [StepsTo(s.steps_to_bar, bool(s.censored)) for s in scores.values() if s.steps_to_bar is not None]
