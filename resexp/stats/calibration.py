@@ -35,7 +35,7 @@ def fit_limits(signals_NS: Array, trained_N: Truth) -> Limits:
     choices = [_between(column) for column in signals_NS.T]
     grid = np.stack(np.meshgrid(*choices, indexing="ij"), -1).reshape(-1, len(choices))
     scores = np.array([Confusion.of(Limits(tuple(limits))(signals_NS), trained_N).balanced_accuracy for limits in grid])
-    best = grid[scores >= np.nanmax(scores) - 1e-12]
+    best = grid[scores >= scores.max() - 1e-12]
     middle = [np.sort(column)[len(best) // 2] for column in best.T]
     return Limits(tuple(map(float, best[(best == middle).sum(1).argmax()])))
 
@@ -68,13 +68,10 @@ class Confusion:
 
     @property
     def balanced_accuracy(self) -> float:
-        """The mean of the shares foretold right of those that trained and of those that did not; NaN without both."""
-        with np.errstate(invalid="ignore"):
-            shares = [
-                np.float64(self.trained_trained) / (self.trained_trained + self.not_trained),
-                np.float64(self.not_not) / (self.not_not + self.trained_not),
-            ]
-        return float(np.mean(shares))
+        """The mean of the shares foretold right: of those that trained and of those that did not, if there are any."""
+        kinds = (self.trained_trained, self.not_trained), (self.not_not, self.trained_not)
+        shares = [right / (right + wrong) for right, wrong in kinds if right + wrong]
+        return float(np.mean(shares)) if shares else np.nan
 
 
 def left_out(fit: Callable[[Array, Truth], Rule], signals_NS: Array, trained_N: Truth, groups: Sequence[str]) -> Truth:

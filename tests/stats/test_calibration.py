@@ -10,7 +10,7 @@ from resexp.stats.calibration import Confusion, Limits, fit_limits, fit_majority
 
 @given(st.integers(0, 200), st.floats(0.2, 0.8), st.floats(0.2, 0.8))
 def test_limits_that_part_all_cells_are_found(seed, first, second):
-    signals = np.random.default_rng(seed).random((40, 2))
+    signals = np.random.default_rng(seed).random((12, 2))
     trained = Limits((first, second))(signals)
     assert (fit_limits(signals, trained)(signals) == trained).all()
 
@@ -28,7 +28,8 @@ def test_balanced_accuracy_weighs_both_kinds_alike():
     assert found == Confusion(8, 1, 0, 1)
     assert found.balanced_accuracy == 0.75
     assert Confusion.of(fit_majority(trained[:, None], trained)(trained[:, None]), trained).balanced_accuracy == 0.5
-    assert np.isnan(Confusion.of(trained[:3], trained[:3]).balanced_accuracy)
+    assert Confusion.of(trained[:3], trained[:3]).balanced_accuracy == 1  # of one kind alone
+    assert np.isnan(Confusion(0, 0, 0, 0).balanced_accuracy)
 
 
 def test_a_group_is_judged_by_what_the_others_tell():
