@@ -59,47 +59,6 @@ def _copied(func: OpOverload, places: list[Tensor]) -> Callable[..., None]:
     return call
 
 
-def _straight(ops: list[Op]) -> dict[int, Tensor]:
-    """Where results go that are only copied to somewhere else, as gradients are: by their memory, laid out as they.
-
-    They may be written there at once, where such copies, which do not overlap, are all that is done with that memory.
-    """
-    results = {memory(t): t for op in ops if not (op.views or op.mutates) for t in op.out}
-    users, found = defaultdict[int, list[Op]](list), dict[int, Tensor]()
-    for op in ops:
-        for where in {memory(t) for t in op.inputs()} if not op.views else ():
-            users[where].append(op)
-    for where, using in users.items():
-        parts = [op.args[0] for op in using if _copies(op) and memory(op.args[0]) == where != memory(op.args[1])]
-        if where in results or len(parts) < len(using) or _overlap(parts):
-            continue
-        for to, source in (op.args for op in using):
-            made = results.get(memory(source))
-            if made is not None and len(users[memory(source)]) == 1:
-                found |= {memory(source): place for place in _laid_out(to, source, made)}
-    return found
-
-
-def _copies(op: Op) -> bool:
-    return op.func is aten.copy_.default and len(op.inputs()) == 2 and op.args[0].dtype == op.args[1].dtype
-
-
-def _overlap(parts: list[Tensor]) -> bool:
-    seen = torch.zeros(parts[0].untyped_storage().nbytes() // parts[0].itemsize, dtype=torch.int8)
-    for part in parts:
-        seen.as_strided(part.shape, part.stride(), part.storage_offset()).add_(1)
-    return bool((seen > 1).any())
-
-
-def _laid_out(to: Tensor, source: Tensor, made: Tensor) -> list[Tensor]:
-    """`to`, to which `source` is copied, with axes as `made` has them, of which `source` is a view: it, or none."""
-    axes = {(n, s): t for n, s, t in zip(source.shape, source.stride(), to.stride(), strict=False) if n > 1}
-    strides = [axes.get((n, s), 0 if n > 1 else 1) for n, s in zip(made.shape, made.stride(), strict=True)]
-    if to.shape != source.shape or source.numel() != made.numel() or 0 in strides:
-        return []
-    return [to.as_strided(made.shape, strides, to.storage_offset())]
-
-
 class Tape:
     """Repeats operations, on the tensors that they were recorded on and the values that these have by then.
 
@@ -111,7 +70,6 @@ class Tape:
         self._now: dict[int, Tensor] = {}  # by the id of a recorded tensor: what stands for it
         self._place: dict[int, Tensor] = {}  # by recorded memory: a vector
         self._free: dict[tuple[int, torch.dtype], list[Tensor]] = defaultdict(list)
-        self._straight = _straight(ops)
         self._inner = {memory(t) for op in ops if not (op.views or op.mutates) for t in op.out}
         last = {memory(t): number for number, op in enumerate(ops) for t in (*op.inputs(), *op.out)}
         ends = defaultdict(set)
@@ -141,8 +99,7 @@ class Tape:
         if op.views:
             self._now |= {id(t): view for t, view in zip(op.out, tensors(op.func(*args, **kwargs)), strict=True)}
         elif op.mutates:
-            if not (_copies(op) and memory(op.args[1]) in self._straight):
-                self._calls.append((op.func, args, kwargs))
+            self._calls.append((op.func, args, kwargs))
         else:
             places = [self._placed(t, op, ending) for t in op.out]
             self._calls += _multiplied(op.func, args, places) or [_computed(op.func, args, kwargs, places)]
@@ -154,9 +111,6 @@ class Tape:
         """Where a result goes: over an argument that ends here, if it may, else to where one has ended."""
         if memory(tensor) in self._place or tensor.untyped_storage().nbytes() != tensor.numel() * tensor.itemsize:
             raise UnrepeatableError
-        if memory(tensor) in self._straight:
-            self._now[id(tensor)] = self._straight[memory(tensor)].detach()
-            return self._now[id(tensor)]
         place = self._over_an_argument(tensor, op, ending)
         if place is None:
             free = self._free[tensor.numel(), tensor.dtype]
