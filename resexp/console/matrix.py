@@ -11,7 +11,7 @@ from rich.text import Text
 from resexp.config import arm_of
 from resexp.console.tables import verdicts
 from resexp.record.result import CellResult, differing, mean
-from resexp.report.answer import answer
+from resexp.report.answer import by_shares
 from resexp.report.group import groups, share
 from resexp.stats.shares import Share
 from resexp.wording import loss_text
@@ -79,7 +79,7 @@ def conclusion(results: Sequence[CellResult]) -> Text:
     found = groups({result.id: result for result in results}.values())
     text = Text()
     for group in found:
-        said = answer(group)
+        said = by_shares(group)
         text.append(f"\n{group.title}: " if len(found) > 1 else "\n")
         text.append(f"{said.headline}. ", "bold").append(" ".join(said.sentences))
     return text

@@ -58,8 +58,7 @@ def write_atomically(path: Path, write: Any) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically."""
-    text = json.dumps(content, indent=1, allow_nan=False).encode()
-    write_atomically(path, lambda stream: stream.write(text))
+    write_atomically(path, lambda stream: stream.write(json.dumps(content, indent=1, allow_nan=False).encode()))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -48,7 +48,7 @@ def half_text(line: Line) -> str:
 
 def answer(group: Group) -> Answer:
     """What the cells of a group say; where tuning seeds choose its learning rate, of each arm at its own."""
-    found = _answer(group.fair)
+    found = by_shares(group)
     located = {line.name: line.located for line in group.fair.lines if line.located}
     if located:
         found = Answer(found.headline, [*found.sentences, f"By the logistic fit over all depths: {deepest(located)}"])
@@ -62,7 +62,9 @@ def answer(group: Group) -> Answer:
     return found
 
 
-def _answer(group: Group) -> Answer:
+def by_shares(group: Group) -> Answer:
+    """The same by the shares of trained seeds alone, without what all depths together tell."""
+    group = group.fair
     judged = [line for line in group.lines if line.shares]
     if not judged:
         return _unjudged(group)
