@@ -43,10 +43,11 @@ def started(tmp_path):
 
 
 def _numbers(cells):
-    """What training gave; a verdict may come later, when its bar has been measured."""
+    """What training gave; verdict and score may come later, when the bar has been measured."""
+    later = ("verdict", "flags", "score", "steps_to_bar", "censored")
 
     def numbers(replicate):
-        return {key: value for key, value in replicate.items() if key not in ("verdict", "flags")}
+        return {key: value for key, value in replicate.items() if key not in later}
 
     return {name: (cell["status"], [*map(numbers, cell["replicates"])]) for name, cell in cells.items()}
 
