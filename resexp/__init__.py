@@ -1,4 +1,4 @@
-"""resexp, the trainability lab. Public: `train`, `sweep`, `probe`, `compare`, `load`.
+"""resexp, the trainability lab. Public: `train`, `sweep`, `depth`, `probe`, `compare`, `load`.
 
 Importing it imports nothing heavy.
 """
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
+    from resexp.searching import Arm
     from resexp.stats.compare import Comparison
     from resexp.stats.diagnosis import Probed
 
-__all__ = ["compare", "load", "probe", "sweep", "train"]
+__all__ = ["compare", "depth", "load", "probe", "sweep", "train"]
 
 
 def train(*overrides: str, **dials: Any) -> "CellResult":
@@ -43,24 +44,54 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     sweep, but for `seeds` and `tuning_seeds`, where it is the seeds. Raises as `train` does,
     and RuntimeError where an engine ended the sweep early.
     """
-    from resexp.compose import Composer, quoted
+    from resexp.compose import Composer
     from resexp.record.store import check_writable
     from resexp.stopping import Stop
     from resexp.sweeping import sweep as run
+    from resexp.sweeping import unwatched
+
+    composer = Composer()
+    given = composer.overrides(_swept(overrides, values))
+    jobs = composer.jobs(given)
+    for outputs in {cell.dials.outputs for _, cell in jobs}:
+        check_writable(Path(outputs))
+    swept = run(composer, given, jobs, unwatched, Stop())
+    if swept.error:
+        raise RuntimeError(swept.error)
+    return swept.results
+
+
+def depth(*overrides: str, **values: Any) -> "list[Arm]":
+    """Search for the depth to which arms train, as `resexp depth` does: of each its `found`, its `to_json()`.
+
+    `depth("optimizer.lr=1e-3,3e-3", norm=["none", "pre"], depth=64)`: an arm per combination, up to 64 blocks. An arm
+    whose search could not end has None in `found` and the reason in `failed`. Raises as `sweep` does.
+    """
+    from resexp.compose import Composer
+    from resexp.record.store import check_writable
+    from resexp.searching import arms, first_round, search
+    from resexp.stopping import Stop
+    from resexp.sweeping import unwatched
+
+    composer = Composer()
+    given = composer.overrides(_swept(overrides, values))
+    wanted = arms(composer, given)
+    check_writable(Path(first_round(composer, wanted)[0].dials.outputs))
+    done = search(composer, given, wanted, unwatched, Stop())
+    if done.error:
+        raise RuntimeError(done.error)
+    return wanted
+
+
+def _swept(overrides: tuple[str, ...], values: dict[str, Any]) -> list[str]:
+    """The overrides of a sweep: a list is several values, but where the dial itself is a list."""
+    from resexp.compose import quoted
 
     def values_of(key: str, value: object) -> str:
         many = isinstance(value, list | tuple | range) and key not in ("seeds", "tuning_seeds")
         return ",".join(map(quoted, value)) if many else quoted(value)  # type: ignore[call-overload]
 
-    composer = Composer()
-    given = composer.overrides([*overrides, *(f"{key}={values_of(key, value)}" for key, value in values.items())])
-    jobs = composer.jobs(given)
-    for outputs in {cell.dials.outputs for _, cell in jobs}:
-        check_writable(Path(outputs))
-    swept = run(composer, given, jobs, lambda cell: lambda event: None, Stop())
-    if swept.error:
-        raise RuntimeError(swept.error)
-    return swept.results
+    return [*overrides, *(f"{key}={values_of(key, value)}" for key, value in values.items())]
 
 
 def probe(module: Any, batch: Any, *, loss: Any = None, blocks: str | None = None) -> "Probed":

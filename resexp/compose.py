@@ -1,7 +1,8 @@
 """From overrides to checked cells, by Hydra; nothing heavy is imported and nothing is written."""
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra import version
@@ -29,12 +30,15 @@ class Composer:
     def __init__(self, config_dir: str | None = None, config_name: str | None = None) -> None:
         version.setbase("1.3")
         register()
+        if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
+            sys.path.append(here)
         self.config_name = config_name or "config"
         self.loader = Loader(config_dir)
         self.hydra = Hydra(task_name="resexp", config_loader=self.loader)
         GlobalHydra.instance().clear()
         GlobalHydra.instance().initialize(self.hydra)
         self.checker = Checker(self.loader)
+        self._sweeps: dict[tuple[str, ...], DictConfig] = {}
         if config_dir is not None:
             self._check_config_dir(Path(config_dir))
 
@@ -71,12 +75,17 @@ class Composer:
         """Whether a named sweep is among `overrides`."""
         return any(override.key_or_group == "sweep" for override in self._parse(overrides))
 
-    def jobs(self, overrides: list[str]) -> list[tuple[list[str], Cell]]:
-        """The jobs of a sweep, each with its checked cell; those of a sweeper that searches are not known before."""
+    def jobs(
+        self, overrides: list[str], see: Callable[[Cell], None] = lambda cell: None
+    ) -> list[tuple[list[str], Cell]]:
+        """The jobs of a sweep, each with its checked cell; those of a sweeper that searches are not known before.
+
+        `see` gets each cell as soon as it is known, while others may still turn out wrong.
+        """
         given = self._parse(overrides)
         for override in given:
             self._check_key(override)
-        config = self.load(overrides, RunMode.MULTIRUN)
+        config = self.sweep(overrides)
         for key, kind in LAUNCHER.items():
             if key in config.hydra.launcher:
                 check(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
@@ -85,7 +94,11 @@ class Composer:
             return []
         combinations, is_kept = jobs(self.checker, config, overrides), condition(self.checker, config)
         composed = ((job, self._compose(job)) for job in combinations)
-        found = [(job, self._checked(config)) for job, config in composed if is_kept(config)]
+        found = []
+        for job, config in composed:
+            if is_kept(config):
+                found.append((job, self._checked(config)))
+                see(found[-1][1])
         if not found:
             raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
         for _, cell in found:
@@ -94,8 +107,13 @@ class Composer:
                 raise InputError(f"tuning_seeds={tuning}: expected some but not all of the seeds, and an optimizer.lr")
         return found
 
-    def load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
-        """What Hydra composes. Raises InputError."""
+    def sweep(self, overrides: list[str]) -> DictConfig:
+        """What Hydra composes of a sweep as a whole, once. Raises InputError."""
+        if (key := tuple(overrides)) not in self._sweeps:
+            self._sweeps[key] = self._load(overrides, RunMode.MULTIRUN)
+        return self._sweeps[key]
+
+    def _load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
         try:
             return one_line(lambda: self.loader.load_configuration(self.config_name, overrides, mode))
         except OSError as error:  # what a file of options that cannot be read, or holds no mapping, makes of Hydra
@@ -116,7 +134,7 @@ class Composer:
             if override.is_sweep_override():
                 raise InputError(f"{override.input_line}: several values need -m, as in resexp train -m …")
         try:
-            return self.load(overrides)
+            return self._load(overrides)
         except InputError:
             self._check_options([o for o in given if "." in o.key_or_group and not o.is_hydra_override()], overrides)
             raise
@@ -143,7 +161,7 @@ class Composer:
 
     def _check_options(self, options: list[Override], overrides: list[str]) -> None:
         """Name the first of `options` that the chosen groups do not have."""
-        config = self.load([o for o in overrides if o not in {x.input_line for x in options}])
+        config = self._load([o for o in overrides if o not in {x.input_line for x in options}])
         for option in options:
             group, _, key = option.key_or_group.partition(".")
             keys = [*(config.get(group) or {})] if group not in DIALS else []

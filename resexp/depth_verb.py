@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from resexp.compose import Composer
-from resexp.config import Cell
 from resexp.console import tables
 from resexp.console.depth import Found, forecast, progress
 from resexp.console.sweep import SweepView
@@ -17,7 +16,7 @@ from resexp.estimating import missing
 from resexp.record.store import check_writable
 from resexp.searching import Arm, arms, first_round, search
 from resexp.stopping import Stop
-from resexp.watch import Watch
+from resexp.sweeping import unwatched
 
 EPILOG = """\
 OVERRIDES are those of resexp train; each combination of several values is an arm, with a search of its own. The
@@ -29,8 +28,6 @@ depths that decide [8]. What is trained already counts; the same command goes on
 
 def run(parser: ArgumentParser, argv: list[str]) -> int:
     """Search, and print what was found; the exit code."""
-    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as for `train`
-        sys.path.append(here)
     parser.epilog = EPILOG
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
     parser.add_argument("-m", "--multirun", action="store_true", help="as of resexp train; it goes without saying")
@@ -50,9 +47,9 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     check_writable(Path(outputs))
     stop = Stop()
     with _view(wanted, stop, quiet=args.json) as view:
-        done = search(composer, overrides, wanted, view.watch_of if view else _unwatched, stop)
+        done = search(composer, overrides, wanted, view.watch_of if view else unwatched, stop)
     if args.json:
-        print(json.dumps([*map(_to_json, wanted)], indent=1, allow_nan=False))
+        print(json.dumps([arm.to_json() for arm in wanted], indent=1, allow_nan=False))
     else:
         tables.console().print(Found(wanted))
         print(f"next      {tables.command()} report")
@@ -65,23 +62,3 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
 
 def _view(wanted: Sequence[Arm], stop: Stop, quiet: bool) -> Any:
     return nullcontext() if quiet else SweepView([], stop, lambda _: progress(wanted), "to go in this round")
-
-
-def _unwatched(cell: Cell) -> Watch:
-    return lambda event: None
-
-
-def _to_json(arm: Arm) -> dict[str, Any]:
-    found = arm.found
-    odd = "not monotone" if found and not found.monotone else None
-    return {
-        "arm": arm.name,
-        **{key: getattr(found, key, None) for key in ("d50", "low", "high", "spared")},
-        "censored": found.censored or odd if found else None,
-        "rates": {str(depth): rate for depth, rate in found.rates.items()} if found else {},
-        "rates_at_edge": [*found.at_edge] if found else [],
-        "cells": len(arm.cells),
-        "runs": sum(map(len, arm.search.known.values())),
-        "trained": arm.trained,
-        "error": arm.failed,
-    }

@@ -1,9 +1,7 @@
 """The verb `probe`: networks looked at without training them."""
 
 import json
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
 
 from rich.console import Group
 
@@ -14,8 +12,6 @@ from resexp.console.probe import Profile, lines
 
 def run(parser: ArgumentParser, argv: list[str]) -> int:
     """Probe what a command line asks for; the exit code."""
-    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as for `train`
-        sys.path.append(here)
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
     parser.add_argument("-m", "--multirun", action="store_true", help="every combination, a line each")
     parser.add_argument("--json", action="store_true", help="a list with one object per cell")

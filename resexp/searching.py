@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from hydra.types import RunMode
+from typing import Any
 
 from resexp.compose import Composer
 from resexp.config import Cell
@@ -73,6 +72,22 @@ class Arm:
             ends = {r.seed: Ended(result.verdict(r) == "trained", r.loss_train) for r in result.replicates}
             self.search.tell(trial.depth, trial.rate, ends)
 
+    def to_json(self) -> dict[str, Any]:
+        """As `resexp depth --json` prints it."""
+        found = self.found
+        odd = "not monotone" if found and not found.monotone else None
+        return {
+            "arm": self.name,
+            **{key: getattr(found, key, None) for key in ("d50", "low", "high", "spared")},
+            "censored": found.censored or odd if found else None,
+            "rates": {str(depth): rate for depth, rate in found.rates.items()} if found else {},
+            "rates_at_edge": [*found.at_edge] if found else [],
+            "cells": len(self.cells),
+            "runs": sum(map(len, self.search.known.values())),
+            "trained": self.trained,
+            "error": self.failed,
+        }
+
 
 def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
     """The arms that overrides mean: every combination of what they sweep but for depths and learning rates.
@@ -81,7 +96,7 @@ def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
     the candidates. Raises InputError where they leave nothing to search, or mean another sweeper.
     """
     jobs = composer.jobs(overrides)
-    if not is_grid(composer.load(overrides, RunMode.MULTIRUN)):
+    if not is_grid(composer.sweep(overrides)):
         raise InputError("hydra/sweeper: the search for a depth chooses its cells itself; leave the sweeper out")
     groups: dict[tuple[str, ...], Jobs] = {}
     for job, cell in jobs:

@@ -14,7 +14,6 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from resexp.check import Checker, one_line
@@ -46,7 +45,7 @@ class Task:
         self.checker, self.jobs, self.watch_of, self.stop = checker, jobs, watch_of, stop
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"checker": self.checker, "jobs": [], "watch_of": _unwatched, "stop": Stop()}
+        return {"checker": self.checker, "jobs": [], "watch_of": unwatched, "stop": Stop()}
 
     def __call__(self, config: DictConfig) -> float:
         """Train the cell. Raises CellFailedError where it failed."""
@@ -61,7 +60,8 @@ class Task:
         return metric(cell)
 
 
-def _unwatched(cell: Cell) -> Watch:
+def unwatched(cell: Cell) -> Watch:
+    """For cells that nobody watches."""
     return lambda event: None
 
 
@@ -93,7 +93,7 @@ class Record:
     """What a sweep leaves in a directory of its own: its command, and the paths of its cells from there."""
 
     def __init__(self, composer: Composer, overrides: list[str]) -> None:
-        config = composer.load(overrides, RunMode.MULTIRUN)
+        config = composer.sweep(overrides)
         self.directory = Path(str(config.hydra.sweep.dir)).absolute()
         self.about: dict[str, Any] = {
             "command": sys.argv,
@@ -134,10 +134,9 @@ def sweep(
     record.write(cells.values())
     task = Task(composer.checker, jobs, knowing, stop)
     given = [*overrides, f"hydra.sweep.dir={quoted(record.directory)}"]
-    launcher = composer.load(given, RunMode.MULTIRUN).hydra.launcher
-    is_ours = str(launcher.get("_target_")).startswith(("hydra_plugins.resexp.", "hydra._internal."))
+    is_here = launches_here(composer, overrides)
     error = None
-    with contextlib.nullcontext() if is_ours else _looking([*cells.values()], watch_of):
+    with contextlib.nullcontext() if is_here else _looking([*cells.values()], watch_of):
         try:
             returns = one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
             _note_errors(jobs, returns, failures)
@@ -148,6 +147,12 @@ def sweep(
         finally:
             record.write(cells.values())
     return Swept([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
+
+
+def launches_here(composer: Composer, overrides: list[str]) -> bool:
+    """Whether the cells of a sweep are trained by processes of this one, not by a cluster's engine."""
+    launcher = str(composer.sweep(overrides).hydra.launcher.get("_target_"))
+    return launcher.startswith(("hydra_plugins.resexp.", "hydra._internal."))
 
 
 def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:

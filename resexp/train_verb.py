@@ -6,23 +6,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
-from hydra.types import RunMode
 
 from resexp.compose import Composer
+from resexp.config import Cell
 from resexp.console import tables
 from resexp.estimating import estimate, missing
 from resexp.kinds import InputError, refuse
+from resexp.launcher.local import finished
+from resexp.launcher.pool import warm
 from resexp.record.result import CellResult
 from resexp.record.store import check_writable
 from resexp.stats.tuning import choices
 from resexp.stopping import Stop
-from resexp.sweeping import sweep
+from resexp.sweeping import launches_here, sweep
 
 
 def run(argv: list[str]) -> int:
     """Train what a command line asks for, or show what that would be; the exit code."""
-    if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
-        sys.path.append(here)
     args, parser = _train_args(argv)
     composer = Composer(args.config_dir, args.config_name)
     overrides = composer.overrides(args.overrides)
@@ -49,8 +49,8 @@ def _train_cell(composer: Composer, overrides: list[str]) -> int:
 
 
 def _train_sweep(composer: Composer, overrides: list[str]) -> int:
-    jobs, stop = composer.jobs(overrides), Stop()
-    places = {cell.dials.outputs for _, cell in jobs} or {composer.load(overrides, RunMode.MULTIRUN).outputs}
+    jobs, stop = composer.jobs(overrides, lambda cell: _prepare(composer, overrides, cell)), Stop()
+    places = {cell.dials.outputs for _, cell in jobs} or {composer.sweep(overrides).outputs}
     for outputs in places:
         check_writable(Path(outputs))
     from resexp.console.matrix import Matrix, conclusion
@@ -71,12 +71,18 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
     return 1 if swept.error else code
 
 
+def _prepare(composer: Composer, overrides: list[str], cell: Cell) -> None:
+    """Let the workers' torch be imported while the other cells are composed, if this one will need it."""
+    if launches_here(composer, overrides) and not finished(cell):
+        warm()
+
+
 def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
     cells = [cell for _, cell in composer.jobs(overrides)] if multirun else [composer.cell(overrides)]
     left = missing(cells)
     tables.console().print(tables.plan(cells, left))
     if left:
-        launcher = composer.load(overrides, RunMode.MULTIRUN).hydra.launcher if multirun else {"workers": 1}
+        launcher = composer.sweep(overrides).hydra.launcher if multirun else {"workers": 1}
         try:
             found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
         except InputError:

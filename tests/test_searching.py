@@ -146,6 +146,20 @@ def test_a_search_goes_on_after_a_kill_and_ends_with_the_same_numbers(resexp, tm
 
 
 @pytest.mark.slow
+def test_a_search_in_python_is_the_command(resexp, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import json, resexp\n"
+        f"arms = resexp.depth(*{SMALL!r}, 'optimizer.lr=1e-3', norm='pre', depth=[1, 2], seeds=3)\n"
+        "print(json.dumps([arm.to_json() for arm in arms]))\n"
+    )
+    script = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
+    (found,) = json.loads(script.stdout or script.stderr)
+    assert (found["arm"], found["runs"], found["trained"]) == ("pre+residual", 6, 6)
+    command = resexp("depth", "--json", *SMALL, "optimizer.lr=1e-3", "norm=pre", "depth=1,2", "seeds=3")
+    assert json.loads(command.stdout) == [{**found, "trained": 0}]
+
+
+@pytest.mark.slow
 def test_an_arm_whose_cells_fail_does_not_hold_up_the_others(resexp, faulty):
     search = ("depth", *faulty, *SMALL, "norm=pre", "depth=2,4", "optimizer.lr=3e-3", "seeds=3")
     run = resexp(*search, "normalizer=layernorm,raises", "--json")

@@ -38,6 +38,7 @@ class Probe:
         params, buffers: of all replicates, (R, …).
         x, y: the batch, the same for all replicates.
         loss: of an output and y.
+        headless: whether the gradients are of the loss of h_L, in place of the output.
         vmapped: whether replicates go through the network at once; else R is 1.
         updated: the parameters one training step later, where there was one.
         lr: what the one step of `one_step` takes.
@@ -52,6 +53,7 @@ class Probe:
     x: Tensor
     y: Tensor
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    headless: bool = False
     vmapped: bool = False
     updated: Mapping[str, Tensor] | None = None
     lr: float = 1e-3
@@ -112,7 +114,7 @@ class Probe:
     def _pass(self) -> tuple[Trace, list[Tensor], dict[str, Tensor]]:
         taps, params = self.taps(), self.leaves()
         seen = self.run(params, taps, inside=True)
-        loss = self.losses(seen.output).sum()
+        loss = self.losses(seen.streams[-1] if self.headless else seen.output).sum()
         grads = torch.autograd.grad(loss, [*taps, *params.values()], materialize_grads=True)
         named = dict(zip(params, grads[len(taps) :], strict=True))
         detached: Trace = tree_map(lambda t: t.detach(), seen)

@@ -152,6 +152,18 @@ def context() -> BaseContext:
     return made
 
 
+def warm() -> None:
+    """Begin to import, in the process that workers are forked from, what they need; it takes seconds."""
+    if context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits that: Ctrl-C reaches the whole group
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
 def _start(place: Place) -> Worker:
     ours, theirs = context().Pipe()
     process = context().Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]

@@ -104,7 +104,7 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
             f"the stream leaves the range of numbers at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
         )
     if not np.any(grads):
-        return "no gradient reaches the stream yet, as where the head starts at 0: nothing to be told from it"
+        return "no gradient reaches the stream: nothing to be told from it"
     span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
     found = []
     if abs(span) >= math.log10(RANGE) / 2:
