@@ -87,6 +87,7 @@ def test_bad_input_is_one_line_and_exit_2(args, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("args", [("train", "norm=pree"), ("train", "-m", "depth=4,0"), ("depth", "norm=pree")])
+@pytest.mark.slow
 def test_bad_input_is_refused_without_torch(args):
     code, lines, error, torch = _light(*args)
     assert (code, lines, torch, len(error.splitlines())) == (2, [], False, 1)

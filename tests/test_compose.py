@@ -61,6 +61,7 @@ def _arms(jobs):
     return [(cell.arm, cell.dials.depth) for _, cell in jobs]
 
 
+@pytest.mark.slow
 def test_a_named_sweep_is_known_by_either_spelling(composer):
     for spelling in ("sweep=matrix", "+sweep=matrix"):
         given = composer.overrides([spelling])

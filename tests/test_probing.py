@@ -26,7 +26,7 @@ ARMS = {  # of digits at depth 48: whether it should train, and why not
 
 
 @pytest.mark.parametrize(
-    ("norm", "residual"), [pytest.param(*arm, marks=[] if arm[1] == "on" else pytest.mark.slow) for arm in ARMS]
+    ("norm", "residual"), [pytest.param(*arm, marks=[] if arm == ("pre", "on") else pytest.mark.slow) for arm in ARMS]
 )
 def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
     """The matrix, where the same cells are trained, has it so."""
@@ -47,6 +47,7 @@ def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
         assert gain.measured == pytest.approx(gain.predicted, rel=0.05)
 
 
+@pytest.mark.slow
 def test_one_seed_has_no_interval_and_a_dead_network_says_so(cell):
     one = look(cell("norm=pre", "seeds=1"))
     assert one.gain_forward.low is None
@@ -81,7 +82,7 @@ def test_json(capsys):
         assert [len(found["layers"][k]) for k in ("stream_rms", "stream_grad", "weight_grad")] == [4, 4, 3]
 
 
-@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("width", [80, pytest.param(160, marks=pytest.mark.slow)])
 def test_on_a_terminal(capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     for given in (["norm=pre"], ["-m", "norm=none,pre,post", "residual=on,off"]):

@@ -150,4 +150,4 @@ def test_the_view_shows_what_runs_and_what_ended(cells, width):
 
 
 def test_the_public_names():
-    assert {*resexp.__all__} == {"compare", "load", "probe", "sweep", "train"}
+    assert {*resexp.__all__} == {"compare", "depth", "load", "probe", "sweep", "train"}

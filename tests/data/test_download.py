@@ -61,6 +61,7 @@ def test_a_set_is_downloaded_once_and_checked(tmp_path, server, monkeypatch, cap
 
 
 @pytest.mark.parametrize("fault", ["missing", "other content"])
+@pytest.mark.slow
 def test_a_failed_download_leaves_nothing_and_says_what_to_do(tmp_path, server, monkeypatch, fault):
     folder = _serve_idx(tmp_path, server, monkeypatch)
     file = folder / "t10k-labels-idx1-ubyte.gz"

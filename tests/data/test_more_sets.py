@@ -153,6 +153,7 @@ def test_a_tone_lies_in_its_mel_band(tmp_path):
         (lambda: Synthetic("random_labels", 400, 100), (32,)),
     ],
 )
+@pytest.mark.slow
 def test_what_is_made_is_always_the_same(make, shape):
     torch.manual_seed(5)
     expected = torch.rand(3)

@@ -41,7 +41,7 @@ def look(cell, *, poison=None, stop_at=None):
     return losses, events[-1], training.pack, looks
 
 
-FAST = {("full", ZOO[0]), ("light", ZOO[1]), ("light", ZOO[3]), ("full", ZOO[4]), ("full", ZOO[7])}
+FAST = {("full", ZOO[0]), ("light", ZOO[3]), ("full", ZOO[7])}
 
 
 @pytest.mark.parametrize(

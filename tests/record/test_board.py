@@ -100,6 +100,7 @@ def test_the_layers_are_two_pictures_a_quantity_and_a_few_scalars(cell):
     assert events.Scalars("init/rms_gain")[0].value == pytest.approx(gain[0])
 
 
+@pytest.mark.slow
 def test_every_run_has_the_same_columns(cell):
     columns = []
     for level in ("off", "light"):
@@ -112,6 +113,7 @@ def test_every_run_has_the_same_columns(cell):
     assert {"final/trained", "init/rms_gain", "init/gradient_ratio", "init/dead_fraction"} <= {*columns[0][1]}
 
 
+@pytest.mark.slow
 def test_a_seed_that_is_added_without_looks_leaves_those_of_the_others(cell):
     train(cell("norm=pre", "seeds=2", "diagnostics=light"))
     train(cell("norm=pre", "seeds=3"))

@@ -54,6 +54,7 @@ def test_the_level_is_no_part_of_a_cells_identity(cell):
     assert len({c.id for c in cells}) == len({c.path for c in cells}) == 1
 
 
+@pytest.mark.slow
 def test_what_was_not_recorded_is_trained_again_and_said(cell):
     plain, looks, started, notes = watched(cell("norm=pre", "seeds=2"))
     assert (looks, started, notes) == ([], [(0, 1)], [])
@@ -71,7 +72,7 @@ def test_what_was_not_recorded_is_trained_again_and_said(cell):
     assert (frame.groupby("seed").size() == len(frame) / 4).all()
 
 
-@pytest.mark.parametrize(("kill", "step"), [(True, 4), (False, 6)])
+@pytest.mark.parametrize(("kill", "step"), [(True, 4), pytest.param(False, 6, marks=pytest.mark.slow)])
 def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, step):
     whole, small = cell("norm=pre", *TWO, "outputs=whole"), cell(*EACH_STEP, *TWO)
     train(whole)
@@ -82,6 +83,7 @@ def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, step):
         np.testing.assert_array_equal(column, other[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_blocks_of_another_pattern_are_looked_at_anew(cell):
     train(cell("norm=pre", "seeds=1", "diagnostics=light"))
     inner = cell("norm=pre", "seeds=1", "diagnostics=light", "diagnostics.blocks=blocks.0.body.fc*")
@@ -91,6 +93,7 @@ def test_blocks_of_another_pattern_are_looked_at_anew(cell):
     assert watched(inner)[2] == []
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_looks_does_not_count_where_they_are_wanted(cell):
     small = cell(*EACH_STEP, *TWO)
     _stopped(cell(*EACH_STEP), 4)

@@ -97,7 +97,9 @@ def test_the_curves_of_a_resumed_cell_have_no_gap_and_no_doubled_point(cell):
     np.testing.assert_allclose([e.value for e in events.Scalars("loss/train")], means, rtol=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "foreign"])
+@pytest.mark.parametrize(
+    "damage", ["flipped", *(pytest.param(d, marks=pytest.mark.slow) for d in ("cut", "empty", "foreign"))]
+)
 def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_used(cell, damage):
     whole = train(cell(*EACH_STEP, "outputs=whole"))
     small = cell(*EACH_STEP)
@@ -119,6 +121,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_used(cell, damage)
     _assert_same(result, whole)
 
 
+@pytest.mark.slow
 def test_of_what_is_asked_a_checkpoint_gives_its_part(cell):
     whole = train(cell(*EACH_STEP, "seeds=4", "outputs=whole"))
     small = cell(*EACH_STEP, "seeds=[1,3]")

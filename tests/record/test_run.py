@@ -154,6 +154,7 @@ def test_a_failed_attempt_never_replaces_what_is_done(cell):
     assert next(scan([small.path])).status == "done"
 
 
+@pytest.mark.slow
 def test_a_diverged_replicates_record_does_not_depend_on_its_pack(cell):
     """Seeds blow up at steps of their own, and a pack goes on until its last one has."""
     wild = ("optimizer=sgd", "optimizer.lr=1e30", "steps=40", "log_every=2")
@@ -201,7 +202,9 @@ def test_added_seeds_without_readable_steps_train_all(cell):
         shutil.rmtree(small.path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[" * 100_000, '{"id": NaN}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["{}", *(pytest.param(c, marks=pytest.mark.slow) for c in ("", "[" * 100_000, '{"id": NaN}', "\x00"))]
+)
 def test_one_damaged_cell_hides_no_other(cell, content):
     bad, good = cell("norm=pre"), cell("norm=post", "seeds=1")
     for small in (bad, good):

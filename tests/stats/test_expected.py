@@ -20,6 +20,7 @@ def _profiles(cell):
 
 
 @pytest.mark.parametrize("arm", [("norm=pre",), ("norm=none",), ("norm=post", "residual=off"), ("activation=tanh",)])
+@pytest.mark.slow
 def test_lines_are_near_what_a_wide_network_shows(cell, arm):
     wide = cell(*arm, "width=512", "depth=4", "steps=1", "seeds=2", "diagnostics=light")
     known = _profiles(wide)
@@ -29,6 +30,7 @@ def test_lines_are_near_what_a_wide_network_shows(cell, arm):
         np.testing.assert_allclose(known[name].middle[0], line, rtol=0.1, err_msg=name)
 
 
+@pytest.mark.slow
 def test_where_there_is_no_theory_there_is_no_line(cell):
     others = [("model=conv",), ("init=orthogonal", "init.gain=2.0"), ("normalizer=batchnorm",)]
     for other in [*(("norm=pre", *o) for o in others), ("norm=none", "residual=fixup")]:

@@ -45,3 +45,10 @@ def test_the_seeds_that_test_have_no_part_in_the_choice(table):
 
 def test_what_is_not_done_is_out():
     assert choices([_cell(1e-3, [], status="failed")], (0,)) == []
+
+
+def test_what_another_command_trained_for_other_reasons_has_its_place():
+    """What is no part of a cell's identity parts no candidates: a search takes up cells of any sweep."""
+    mine = _cell(1e-3, [0.3] * 5)
+    mine.config.update(tuning_seeds=[0, 1, 2], seeds=[0, 1, 2, 3, 4], threads=2)
+    assert [c.value for c in choices([mine, _cell(1e-2, [0.1] * 5)], (0, 1, 2))] == [1e-2]
