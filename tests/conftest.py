@@ -1,5 +1,6 @@
 """What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
 
+import gc
 import json
 import os
 import re
@@ -27,6 +28,11 @@ TINY = ("depth=2", "width=16", "steps=6", "batch_size=32", "log_every=2", "eval_
 def cells_of(resexp: Callable[..., subprocess.CompletedProcess[str]], path: str = "outputs") -> dict[str, Any]:
     """What `runs --json` tells of the cells below `path`, by name."""
     return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by then stays: no collection of garbage need look at it."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,14 @@ def _light(*args, **env):
 
 @pytest.mark.parametrize(
     "args",
-    [("--help",), (), ("train", "--help"), ("--version",), ("train", "--cfg", "job"), ("train", "--info", "defaults")],
+    [
+        ("--help",),
+        ("train", "--help"),
+        *(
+            pytest.param(args, marks=pytest.mark.slow)
+            for args in ((), ("--version",), ("train", "--cfg", "job"), ("train", "--info", "defaults"))
+        ),
+    ],
 )
 def test_what_needs_no_torch_imports_none(args):
     code, lines, _, torch = _light(*args)

@@ -76,6 +76,7 @@ def test_what_is_given_comes_before_what_a_sweep_names(composer):
     assert {cell.dials.seeds for _, cell in jobs} == {2}
 
 
+@pytest.mark.slow
 def test_conditions_leave_out_and_keep(composer):
     given = ["norm=none,pre,post", "residual=on,off"]
     out = composer.jobs([*given, "hydra.sweeper.exclude=[{norm:[pre,post],residual:off},{norm:none,residual:on}]"])

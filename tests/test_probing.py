@@ -39,7 +39,7 @@ def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
         assert found.predicted_trainable_depth < 48
 
 
-@pytest.mark.parametrize("norm", ["none", "pre", "post"])
+@pytest.mark.parametrize("norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pre", "post"))])
 def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
     found = look(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
     for gain in (found.gain_forward, found.gain_backward):

@@ -76,6 +76,7 @@ def test_an_optimizer_without_a_rate_is_refused(composer):
 
 
 @pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.slow
 def test_what_was_found_is_shown_at_any_width(composer, width):
     deep, shallow, none, broken = _arms(composer, "norm=pre,post", "residual=on,off", "depth=4,64")
     _answered(deep, lambda *_: True)

@@ -75,6 +75,7 @@ def test_a_failed_download_leaves_nothing_and_says_what_to_do(tmp_path, server, 
 
 
 @pytest.mark.parametrize("good", [True, False])
+@pytest.mark.slow
 def test_cifar_is_downloaded_and_checked(tmp_path, server, monkeypatch, good):
     folder, address = server
     archive = cifar.ARCHIVES["CIFAR10"]

@@ -168,6 +168,7 @@ def test_what_is_made_is_always_the_same(make, shape):
 
 
 @pytest.mark.parametrize(("make", "least"), [(Mnist1d, 0.3), (SyntheticSpeech, 0.7)])
+@pytest.mark.slow
 def test_the_nearest_neighbour_knows_better_than_chance(make, least):
     train, validation, _ = make().load()
     nearest = torch.cdist(validation.x.flatten(1), train.x.flatten(1)).argmin(1)

@@ -47,7 +47,7 @@ def test_by_structure(make, count, first, last):
     assert (len(found), found[0], found[-1]) == (count, first, last)
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "options",
     [

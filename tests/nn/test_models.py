@@ -34,10 +34,7 @@ SCHEMES = {"off": 0, "on": 0, "scaled": 0, "skipinit": 1, "projection": LINEAR, 
 @pytest.mark.parametrize("model", OUTSIDE)
 @pytest.mark.parametrize(
     ("norm", "residual"),
-    [
-        pytest.param(*p, marks=[] if p[1] in ("on", "projection") else pytest.mark.slow)
-        for p in itertools.product(NORMS, SCHEMES)
-    ],
+    [pytest.param(*p, marks=[] if p[1] == "on" else pytest.mark.slow) for p in itertools.product(NORMS, SCHEMES)],
 )
 def test_the_number_of_parameters_is_as_documented(build_network, model, norm, residual):
     if model == "simplenet" and norm not in ("none", "pre"):

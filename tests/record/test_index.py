@@ -79,6 +79,7 @@ changes = st.lists(st.tuples(st.sampled_from([*CHANGES]), st.integers(0, 5), st.
 
 @settings(max_examples=25)
 @given(st.lists(changes, min_size=1, max_size=3))
+@pytest.mark.slow
 def test_the_index_shows_what_a_fresh_look_does(tmp_path_factory, rounds):
     outputs = tmp_path_factory.mktemp("outputs")
     for number in range(3):

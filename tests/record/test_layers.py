@@ -27,6 +27,7 @@ def watched(cell):
     return result, looks, started, [e.text for e in events if isinstance(e, Noted)]
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_the_events_told(cell):
     small = cell("norm=pre", "diagnostics=full")
     _, looks, _, _ = watched(small)
@@ -72,7 +73,8 @@ def test_what_was_not_recorded_is_trained_again_and_said(cell):
     assert (frame.groupby("seed").size() == len(frame) / 4).all()
 
 
-@pytest.mark.parametrize(("kill", "step"), [(True, 4), pytest.param(False, 6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kill", "step"), [(True, 4), (False, 6)])
+@pytest.mark.slow
 def test_a_resumed_cell_has_no_gap_and_no_doubled_row(cell, kill, step):
     whole, small = cell("norm=pre", *TWO, "outputs=whole"), cell(*EACH_STEP, *TWO)
     train(whole)

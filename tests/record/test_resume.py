@@ -142,6 +142,7 @@ def test_fewer_seeds_and_fresh_start_again(cell):
 @pytest.mark.parametrize(
     ("keep", "weights", "checkpoints"), [("auto", 3, 0), ("none", 0, 0), ("weights", 3, 0), ("all", 3, 6)]
 )
+@pytest.mark.slow
 def test_what_stays_at_the_end(cell, keep, weights, checkpoints):
     small = cell(*EACH_STEP, f"keep_checkpoints={keep}")
     train(small)

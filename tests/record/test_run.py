@@ -191,6 +191,7 @@ def _flip(file):
     file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_added_seeds_without_readable_steps_train_all(cell):
     small = cell("norm=pre", "seeds=3")
     for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage"), _flip):
@@ -217,6 +218,7 @@ def test_one_damaged_cell_hides_no_other(cell, content):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:1], lambda b: b[:-9], lambda b: b'{"status": "done"}', "flipped"])
+@pytest.mark.slow
 def test_a_damaged_result_does_not_count(cell, damage):
     small = cell("norm=pre")
     train(small)

@@ -84,6 +84,7 @@ def test_what_leaves_nothing_to_search_is_refused(wrong):
 
 
 @given(st.floats(0.05, 0.8), st.floats(8, 200), st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_any_answers_end_in_an_ordered_interval(s, border, seed):
     rng = np.random.default_rng(seed)
     search = DepthSearch()

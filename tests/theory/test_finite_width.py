@@ -27,6 +27,7 @@ RELU = Arm(depth=20)
         ({"residual": "scaled"}, (7 + 4 * 20) / 21**2),
     ],
 )
+@pytest.mark.slow
 def test_the_band_is_that_of_simulated_networks(choices, expected):
     """1,000 networks of width 256: mean within 5 standard errors; variance too, with 10 % for higher orders in 1/n."""
     arm = Arm(depth=20, **choices)
