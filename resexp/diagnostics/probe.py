@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import torch
@@ -142,7 +143,16 @@ class Probe:
     def weights(self, number: int) -> dict[str, Tensor]:
         """The weights of block `number`, 0-based, that are matrices or more, by their names in the block: (R, …)."""
         prefix = f"{self.blocks[number]}."
-        return {n.removeprefix(prefix): p for n, p in self.params.items() if n.startswith(prefix) and p.ndim > 2}
+        return {name.removeprefix(prefix): self.params[name] for name in self._matrices[number]}
+
+    @cached_property
+    def _matrices(self) -> list[list[str]]:
+        """The names of the weights of each block."""
+        found: dict[str, list[str]] = {block: [] for block in self.blocks}
+        for name in (name for name, p in self.params.items() if p.ndim > 2):
+            for outer in accumulate(name.split("."), "{}.{}".format):
+                found.get(outer, []).append(name)
+        return [*found.values()]
 
     def per_replicate(self, measure: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """`measure` of each replicate's part of some tensors, (R,)."""

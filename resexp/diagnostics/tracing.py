@@ -41,14 +41,14 @@ def trace(
     x: Tensor,
     taps: Sequence[Tensor] = (),
     *,
-    skip: int | None = None,
+    skip: Tensor | None = None,
     inside: bool = False,
 ) -> Trace:
     """Call a network with these parameters and buffers.
 
-    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` is the index of a
-    block that passes its input on. Without `inside` there are no peaks and no parts. It works under vmap, since nothing
-    outlives the call but what it returns.
+    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` are the indices
+    of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside` there are no
+    peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
     """
     call = _Call(taps, skip)
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def trace(
 class _Call:
     """What has passed so far."""
 
-    def __init__(self, taps: Sequence[Tensor], skip: int | None) -> None:
+    def __init__(self, taps: Sequence[Tensor], skip: Tensor | None) -> None:
         self.taps, self.skip = taps, skip
         self.streams: list[Tensor] = []
         self.peaks: list[list[Tensor]] = []
@@ -97,8 +97,15 @@ class _Call:
             alike = entered.shape == h.shape
             self.parts.append((norm(h - entered), norm(entered)) if alike else (norm(h) * torch.nan,) * 2)
         self.is_inside = False
-        h = self._tapped(entered if number == self.skip else h)
+        h = self._tapped(self._skipped(number, entered, h))
         return (h, *output[1:]) if isinstance(output, tuple) else h
+
+    def _skipped(self, number: int, entered: Tensor, h: Tensor) -> Tensor:
+        if self.skip is None or entered.shape != h.shape:
+            return h
+        parts = (len(self.skip), -1)
+        skips = (self.skip == number).view(-1, *[1] * h.ndim)
+        return torch.where(skips, entered.unflatten(0, parts), h.unflatten(0, parts)).flatten(0, 1)
 
     def combining(self, combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
         """`combine` of a residual scheme, telling what it makes of the branch alone and of the stream alone."""
