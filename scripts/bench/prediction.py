@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from table import machine
 
-import resexp
 from resexp.compose import Composer
-from resexp.config import Cell
 from resexp.probing import look
 from resexp.stats.calibration import Confusion, fit_limits, fit_majority, left_out
 from resexp.stats.diagnosis import Probed
+from resexp.stopping import Stop
+from resexp.sweeping import sweep, unwatched
 
 SWEEP = "sweep=prediction"
 
@@ -50,9 +50,10 @@ def foretell(overrides: Sequence[str], results: Path) -> Iterator[Foretold]:
     """Train the cells that are not, and look at the initialisation of each that has a verdict."""
     composer = Composer()
     given = composer.overrides([SWEEP, *overrides])
-    cells: dict[str, Cell] = {cell.id: cell for _, cell in composer.jobs(given)}
+    jobs = composer.jobs(given)
+    cells = {cell.id: cell for _, cell in jobs}
     os.chdir(results)
-    for result in resexp.sweep(*given):
+    for result in sweep(composer, given, jobs, unwatched, Stop()).results:
         cell = cells[result.id]
         verdicts = [result.verdict(replicate) for replicate in result.replicates]
         if result.status != "done" or None in verdicts:
