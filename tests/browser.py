@@ -22,6 +22,18 @@ WORDS = """
 """
 """All text of a page, that of its components included, which no dump of it holds."""
 
+CLICK = """
+(function click(root, label) {
+    if ([...root.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim() === label)) {
+        root.click();
+        return true;
+    }
+    if (root.shadowRoot && click(root.shadowRoot, label)) return true;
+    return [...root.children].some(child => click(child, label));
+})(document.body, %s)
+"""
+"""Click on the first part of a page that has this text; whether there is one."""
+
 
 class Browser:
     """Chromium with one tab, 1600 × 1200; a context manager."""
@@ -67,9 +79,18 @@ class Browser:
                 assert "error" not in answer, answer
                 return answer["result"]
 
+    def click(self, label: str) -> bool:
+        """Click on what has this text; whether there is such a thing."""
+        expression = CLICK % json.dumps(label)
+        return self("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+
     def shows(self, address: str, words: list[str], picture: Path, seconds: float = 60) -> list[str]:
         """What is missing on a page of `words`, once all are there or the time is over; its picture goes to a file."""
         self("Page.navigate", url=address)
+        return self.missing(words, picture, seconds)
+
+    def missing(self, words: list[str], picture: Path, seconds: float = 60) -> list[str]:
+        """The same of the page that is there."""
         deadline = time.monotonic() + seconds
         missing = words
         while missing and time.monotonic() < deadline:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -39,6 +40,7 @@ RATIOS = {
 """The tags of what `signals` tells of the layers."""
 
 HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
+TELLING = {"dataset", "depth", "lr", "norm", "residual"}
 FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
 
 REDRAW = 60.0
@@ -171,6 +173,16 @@ def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
     }
 
 
+def _telling_first(columns: Any) -> Any:
+    """The columns of HParams, marked so that the parallel coordinates begin with those of `TELLING`; it shows five."""
+    about = columns.value[0].metadata.plugin_data
+    data = HParamsPluginData.FromString(about.content)
+    for column in data.experiment.hparam_infos:
+        column.differs = column.name in TELLING
+    about.content = data.SerializeToString()
+    return columns
+
+
 def summarise(path: Path, cell: Cell, result: CellResult) -> None:
     """Log the final metrics and HParams of a cell, in its run."""
     means = {
@@ -186,7 +198,8 @@ def summarise(path: Path, cell: Cell, result: CellResult) -> None:
     columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SIGNALS)]
     with SummaryWriter(str(path)) as writer:
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
-        for summary in hparams({**cell.choices, **dials, **lr}, dict.fromkeys(columns)):
+        listed, *values = hparams({**cell.choices, **dials, **lr}, dict.fromkeys(columns))
+        for summary in (_telling_first(listed), *values):
             writer._get_file_writer().add_summary(summary)
         for tag, value in final.items():
             writer.add_scalar(tag, value, 0 if tag in first else cell.dials.steps)

@@ -197,6 +197,9 @@ def test_the_dashboard_in_a_browser(dashboard, tmp_path):
             picture = tmp_path / f"{page}.png"
             assert browser.shows(f"{dashboard}#{page}", words, picture) == [], page
             assert picture.stat().st_size > 20_000
+        assert browser.click("PARALLEL COORDINATES VIEW")
+        axes = ["dataset", "depth", "lr", "norm", "residual", "final/trained", "init/rms_gain", "Color by"]
+        assert browser.missing(axes, tmp_path / "parallel.png") == []
     assert _viridis(tmp_path / "images.png") > 10_000
 
 
