@@ -1,9 +1,10 @@
-"""What looking inside costs: its share of the processor time of a training at the default schedule.
+"""What looking inside costs: its share of the processor time of a training at the default schedule; and a probe.
 
 The looks are timed within the trainings that they look into, on one thread, so that both see the same machine.
 `diagnostics.py [--rounds N]`.
 """
 
+import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from measure import command
 from table import machine
 from torch import Tensor
 
@@ -67,6 +69,15 @@ def drawing() -> float:
     return time.process_time() - began
 
 
+def probe() -> float:
+    """Seconds of `resexp probe` at depth 48 in a fresh process, behind its imports."""
+    code = (
+        "import time, resexp.probe_verb, resexp.probing, torch._dynamo; from resexp.cli import main;"
+        " t = time.perf_counter(); main(['probe', 'norm=pre', 'depth=48']); print(time.perf_counter() - t)"
+    )
+    return float(command([sys.executable, "-c", code]).output.split()[-1])
+
+
 def rows(rounds: int) -> Iterator[str]:
     composer = Composer()
     yield "| network | level | share of the training | goal | |"
@@ -86,6 +97,10 @@ if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     torch.set_num_threads(1)
-    for row in rows(parser.parse_args().rounds):
+    rounds = parser.parse_args().rounds
+    for row in rows(rounds):
         print(row, flush=True)
+    taken = [probe() for _ in range(rounds)]
+    spread = f"{median(taken):.2f} s [{min(taken):.2f}, {max(taken):.2f}], {rounds}"
+    print(f"\n`resexp probe norm=pre depth=48` behind its imports, 5 seeds: {spread} (goal: 3 s).")
     print(f"\nDrawing the layers at the end of a training takes {drawing():.1f} s more.\n\n{machine()}")
