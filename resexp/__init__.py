@@ -45,17 +45,13 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     and RuntimeError where an engine ended the sweep early.
     """
     from resexp.compose import Composer
-    from resexp.record.store import check_writable
     from resexp.stopping import Stop
     from resexp.sweeping import sweep as run
     from resexp.sweeping import unwatched
 
     composer = Composer()
     given = composer.overrides(_swept(overrides, values))
-    jobs = composer.jobs(given)
-    for outputs in {cell.dials.outputs for _, cell in jobs}:
-        check_writable(Path(outputs))
-    swept = run(composer, given, jobs, unwatched, Stop())
+    swept = run(composer, given, composer.jobs(given), unwatched, Stop())
     if swept.error:
         raise RuntimeError(swept.error)
     return swept.results
@@ -68,15 +64,13 @@ def depth(*overrides: str, **values: Any) -> "list[Arm]":
     whose search could not end has None in `found` and the reason in `failed`. Raises as `sweep` does.
     """
     from resexp.compose import Composer
-    from resexp.record.store import check_writable
-    from resexp.searching import arms, first_round, search
+    from resexp.searching import arms, search
     from resexp.stopping import Stop
     from resexp.sweeping import unwatched
 
     composer = Composer()
     given = composer.overrides(_swept(overrides, values))
     wanted = arms(composer, given)
-    check_writable(Path(first_round(composer, wanted)[0].dials.outputs))
     done = search(composer, given, wanted, unwatched, Stop())
     if done.error:
         raise RuntimeError(done.error)

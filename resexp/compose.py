@@ -76,16 +76,16 @@ class Composer:
         return any(override.key_or_group == "sweep" for override in self._parse(overrides))
 
     def jobs(
-        self, overrides: list[str], see: Callable[[Cell], None] = lambda cell: None
+        self, overrides: list[str], begin: Callable[[Cell], None] = lambda cell: None
     ) -> list[tuple[list[str], Cell]]:
         """The jobs of a sweep, each with its checked cell; those of a sweeper that searches are not known before.
 
-        `see` gets each cell as soon as it is known, while others may still turn out wrong.
+        `begin` gets the first cell before the others are composed, of which some may yet turn out wrong.
         """
         given = self._parse(overrides)
         for override in given:
             self._check_key(override)
-        config = self.sweep(overrides)
+        config = self.sweep_config(overrides)
         for key, kind in LAUNCHER.items():
             if key in config.hydra.launcher:
                 check(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
@@ -94,20 +94,14 @@ class Composer:
             return []
         combinations, is_kept = jobs(self.checker, config, overrides), condition(self.checker, config)
         composed = ((job, self._compose(job)) for job in combinations)
-        found = []
-        for job, config in composed:
-            if is_kept(config):
-                found.append((job, self._checked(config)))
-                see(found[-1][1])
-        if not found:
+        checked = ((job, self._checked_of_sweep(config)) for job, config in composed if is_kept(config))
+        first = next(checked, None)
+        if first is None:
             raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
-        for _, cell in found:
-            tuning = cell.dials.tuning_seeds or []
-            if tuning and not ({*tuning} < {*cell.dials.seed_list} and "lr" in cell.options["optimizer"]):
-                raise InputError(f"tuning_seeds={tuning}: expected some but not all of the seeds, and an optimizer.lr")
-        return found
+        begin(first[1])
+        return [first, *checked]
 
-    def sweep(self, overrides: list[str]) -> DictConfig:
+    def sweep_config(self, overrides: list[str]) -> DictConfig:
         """What Hydra composes of a sweep as a whole, once. Raises InputError."""
         if (key := tuple(overrides)) not in self._sweeps:
             self._sweeps[key] = self._load(overrides, RunMode.MULTIRUN)
@@ -127,7 +121,7 @@ class Composer:
         return self._checked(self._compose(overrides))
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        """As load, with a line on what is misspelt."""
+        """As _load, with a line on what is misspelt."""
         given = self._parse(overrides)
         for override in given:
             self._check_key(override)
@@ -142,6 +136,13 @@ class Composer:
     def _checked(self, config: DictConfig) -> Cell:
         cell = self.checker.cell(config, config.hydra)
         _ = cell.id  # it reads the data paths
+        return cell
+
+    def _checked_of_sweep(self, config: DictConfig) -> Cell:
+        cell = self._checked(config)
+        tuning = cell.dials.tuning_seeds or []
+        if tuning and not ({*tuning} < {*cell.dials.seed_list} and "lr" in cell.options["optimizer"]):
+            raise InputError(f"tuning_seeds={tuning}: expected some but not all of the seeds, and an optimizer.lr")
         return cell
 
     def _check_key(self, override: Override) -> None:

@@ -5,7 +5,6 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from resexp.compose import Composer
@@ -13,7 +12,6 @@ from resexp.console import tables
 from resexp.console.depth import Found, forecast, progress
 from resexp.console.sweep import SweepView
 from resexp.estimating import missing
-from resexp.record.store import check_writable
 from resexp.searching import Arm, arms, first_round, search
 from resexp.stopping import Stop
 from resexp.sweeping import unwatched
@@ -38,13 +36,11 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     composer = Composer(args.config_dir)
     overrides = composer.overrides(args.overrides)
     wanted = arms(composer, overrides)
-    first = first_round(composer, wanted)
     if args.dry_run:
+        first = first_round(composer, wanted)
         tables.console().print(tables.plan(first, missing(first)))
         print(forecast(wanted))
         return 0
-    outputs = first[0].dials.outputs
-    check_writable(Path(outputs))
     stop = Stop()
     with _view(wanted, stop, quiet=args.json) as view:
         done = search(composer, overrides, wanted, view.watch_of if view else unwatched, stop)
@@ -52,7 +48,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
         print(json.dumps([arm.to_json() for arm in wanted], indent=1, allow_nan=False))
     else:
         tables.console().print(Found(wanted))
-        print(f"next      {tables.command()} report")
+        print(f"next      {tables.command()} report{tables.place(done.outputs)}")
     for line in tables.failures(done.failures):
         print(line, file=sys.stderr)
     if done.error:

@@ -38,7 +38,7 @@ def look(cell: Cell) -> Probed:
             xray.probe = replace(xray.probe, **how)
             return xray.look(0).values
 
-        values, is_headless = _seen(measure)
+        values, note = _seen(measure)
     arm = arm_of_cell(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
     reason = beyond_theory(cell) or without_theory(arm)
     usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
@@ -46,7 +46,7 @@ def look(cell: Cell) -> Probed:
     prediction = None if reason else predict(arm)
     limit = None if reason else trainable_depth(arm, most=DEEPEST)
     depth = limit.depth if limit else math.nan
-    return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, is_headless)
+    return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, note)
 
 
 def look_at_module(
@@ -68,20 +68,20 @@ def look_at_module(
         loss=loss or (_along_random_direction if y is None else cross_entropy),
     )
     try:
-        values, is_headless = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), dear=False))
+        values, note = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), dear=False))
     finally:
         module.train(was_training)
     config, name = {"blocks": list(probe.blocks)}, type(module).__name__
-    return _probed(values, config, name, None, math.nan, "", "a module", is_headless)
+    return _probed(values, config, name, None, math.nan, "", "a module", note)
 
 
-def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], bool]:
-    """What `measure` finds, and whether it did so without a head that lets no gradient through, as one that is 0."""
-    values = measure()
-    is_headless = not values["stream_grad"].any()
-    if is_headless:
+def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], str]:
+    """What `measure` finds, without the head where that lets no gradient through; a note that says so."""
+    values, note = measure(), ""
+    if not values["stream_grad"].any():
         values = measure(headless=True, loss=_along_random_direction)
-    return {name: torch.as_tensor(v, dtype=torch.float64).numpy(force=True) for name, v in values.items()}, is_headless
+        note = "no gradient passes the head yet, so here it is that of the stream's end; "
+    return {name: torch.as_tensor(v, dtype=torch.float64).numpy(force=True) for name, v in values.items()}, note
 
 
 def _along_random_direction(output: Any, _: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def _probed(
     depth: float,
     advice: str,
     reason: str | None,
-    is_headless: bool,
+    note: str,
 ) -> Probed:
     count = values["stream_rms"].shape[1] - 1
     with np.errstate(all="ignore"):
@@ -113,7 +113,5 @@ def _probed(
     )
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
     limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
-    said = diagnose(count, forward, backward, layers, limit, advice)
-    if is_headless:
-        said = f"the head starts at 0 (gradients are those of the end of the stream); {said}"
+    said = note + diagnose(count, forward, backward, layers, limit, advice)
     return Probed(config, name, forward, backward, layers, number(limit), said, reason)

@@ -5,7 +5,6 @@ import gc
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 
 from resexp.console import tables
@@ -102,7 +101,7 @@ def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
     return {key: [texts[key](value(*one, key)) for one in found]} if key in texts else {}
 
 
-def _write_csv(found: Sequence[tuple[CellResult, BySeed]]) -> None:
+def _write_csv(found: Found) -> None:
     rows = [{k: "" if v is None else text_of(v) for k, v in row(*one).items()} for one in found]
     columns = dict.fromkeys(key for r in rows for key in r)
     writer = csv.DictWriter(sys.stdout, [*columns], restval="", lineterminator="\n")

@@ -56,10 +56,10 @@ class Arm:
 
     def job(self, trial: Trial) -> list[str]:
         """The overrides of the cell of a trial."""
-        seeds = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
+        searched = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
         if len(self.search.rates) > 1:
-            seeds.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning))}]")
-        return [*self.overrides, *seeds]
+            searched.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning))}]")
+        return [*self.overrides, *searched]
 
     def take(self, trial: Trial, result: CellResult) -> None:
         """Learn what became of a trial."""
@@ -96,7 +96,7 @@ def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
     the candidates. Raises InputError where they leave nothing to search, or mean another sweeper.
     """
     jobs = composer.jobs(overrides)
-    if not is_grid(composer.sweep(overrides)):
+    if not is_grid(composer.sweep_config(overrides)):
         raise InputError("hydra/sweeper: the search for a depth chooses its cells itself; leave the sweeper out")
     groups: dict[tuple[str, ...], Jobs] = {}
     for job, cell in jobs:
@@ -144,24 +144,25 @@ def _search(cells: Sequence[Cell], given: set[str]) -> DepthSearch:
 
 @dataclass(frozen=True)
 class Searched:
-    """What came of it beside what the arms know: cells that failed, and why the sweep ended early, if it did."""
+    """What came of it beside what the arms know: where it lies, what failed, why the sweep ended early if it did."""
 
+    outputs: str
     failures: list[CellResult]
     error: str | None
 
 
-def first_round(composer: Composer, arms: Sequence[Arm]) -> list[Cell]:
+def first_round(composer: Composer, wanted: Sequence[Arm]) -> list[Cell]:
     """The cells that the arms want first. Raises InputError."""
-    return [composer.cell(arm.job(trial)) for arm, trial in _proposed(arms)]
+    return [composer.cell(arm.job(trial)) for arm, trial in _proposed(wanted)]
 
 
-def search(composer: Composer, overrides: list[str], arms: Sequence[Arm], watch_of: WatchOf, stop: Stop) -> Searched:
+def search(composer: Composer, overrides: list[str], wanted: Sequence[Arm], watch_of: WatchOf, stop: Stop) -> Searched:
     """Bring the searches of all arms to their end; the proposals of a round go out together.
 
     What is recorded is not trained again. Raises as sweep.
     """
     record, failures = Record(composer, overrides), list[CellResult]()
-    while batch := [*_proposed(arms)]:
+    while batch := [*_proposed(wanted)]:
         jobs = [(job := arm.job(trial), composer.cell(job)) for arm, trial in batch]
         record.write(cell for _, cell in jobs)
         left = []
@@ -180,11 +181,11 @@ def search(composer: Composer, overrides: list[str], arms: Sequence[Arm], watch_
             arm.take(trial, results[cell.key])
         failures += [result for result in swept.results if result.status != "done"]
         if swept.error:
-            return Searched(failures, swept.error)
-    return Searched(failures, None)
+            return Searched(record.outputs, failures, swept.error)
+    return Searched(record.outputs, failures, None)
 
 
-def _proposed(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Trial]]:
-    for arm in arms:
+def _proposed(wanted: Sequence[Arm]) -> Iterator[tuple[Arm, Trial]]:
+    for arm in wanted:
         if not arm.failed:
             yield from ((arm, trial) for trial in arm.search.propose())

@@ -26,7 +26,7 @@ from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
 from resexp.record.index import SWEEP, CellFailedError, metric, recorded
 from resexp.record.result import CellResult, outcome
-from resexp.record.store import RESULT, RunDir, write_json
+from resexp.record.store import RESULT, RunDir, check_writable, write_json
 from resexp.stopping import Stop
 from resexp.watch import Ended, Watch
 
@@ -93,18 +93,22 @@ class Record:
     """What a sweep leaves in a directory of its own: its command, and the paths of its cells from there."""
 
     def __init__(self, composer: Composer, overrides: list[str]) -> None:
-        config = composer.sweep(overrides)
+        config = composer.sweep_config(overrides)
         self.directory = Path(str(config.hydra.sweep.dir)).absolute()
+        self.outputs = str(config.outputs)
         self.about: dict[str, Any] = {
             "command": sys.argv,
             "overrides": overrides,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "outputs": os.path.relpath(str(config.outputs), self.directory),
+            "outputs": os.path.relpath(self.outputs, self.directory),
         }
         self.ids: dict[str, str] = {}
 
     def write(self, cells: Iterable[Cell]) -> None:
-        """Write it, with `cells` beside those that it has."""
+        """Write it, with `cells` beside those that it has. Raises InputError where it or they cannot be written."""
+        cells = [*cells]
+        for outputs in {self.outputs, *(cell.dials.outputs for cell in cells)}:
+            check_writable(Path(outputs))
         self.directory.mkdir(parents=True, exist_ok=True)
         self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
         listed = [{"id": id_, "path": path} for path, id_ in self.ids.items()]
@@ -151,7 +155,7 @@ def sweep(
 
 def launches_here(composer: Composer, overrides: list[str]) -> bool:
     """Whether the cells of a sweep are trained by processes of this one, not by a cluster's engine."""
-    launcher = str(composer.sweep(overrides).hydra.launcher.get("_target_"))
+    launcher = str(composer.sweep_config(overrides).hydra.launcher.get("_target_"))
     return launcher.startswith(("hydra_plugins.resexp.", "hydra._internal."))
 
 

@@ -50,9 +50,7 @@ def _train_cell(composer: Composer, overrides: list[str]) -> int:
 
 def _train_sweep(composer: Composer, overrides: list[str]) -> int:
     jobs, stop = composer.jobs(overrides, lambda cell: _prepare(composer, overrides, cell)), Stop()
-    places = {cell.dials.outputs for _, cell in jobs} or {composer.sweep(overrides).outputs}
-    for outputs in places:
-        check_writable(Path(outputs))
+    places = {cell.dials.outputs for _, cell in jobs} or {composer.sweep_config(overrides).outputs}
     from resexp.console.matrix import Matrix, conclusion
     from resexp.console.sweep import SweepView
 
@@ -82,7 +80,7 @@ def _foresee(composer: Composer, overrides: list[str], multirun: bool) -> int:
     left = missing(cells)
     tables.console().print(tables.plan(cells, left))
     if left:
-        launcher = composer.sweep(overrides).hydra.launcher if multirun else {"workers": 1}
+        launcher = composer.sweep_config(overrides).hydra.launcher if multirun else {"workers": 1}
         try:
             found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
         except InputError:
@@ -99,8 +97,7 @@ def _close(results: list[CellResult], outputs: str) -> int:
     failed = tables.failures(results)
     for line in failed:
         print(line, file=sys.stderr)
-    where = "" if outputs == "outputs" else f" {outputs}"
-    print(f"next      {tables.command()} tensorboard{where}")
+    print(f"next      {tables.command()} tensorboard{tables.place(outputs)}")
     return 1 if failed else 0
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -33,6 +34,11 @@ def console() -> Console:
 def command() -> str:
     """The word by which the user calls this program."""
     return os.environ.get("RESEXP_COMMAND", "resexp")
+
+
+def place(outputs: str) -> str:
+    """What the next command has to be told of where the results are, with a space before it."""
+    return "" if outputs == "outputs" else f" {shlex.quote(outputs)}"
 
 
 def spread(values: Iterable[float | None], text: Callable[[float | None], str] = loss_text) -> str:

@@ -23,10 +23,11 @@ def block_deletion(probe: Probe) -> Tensor:
         out = loss.new_full((len(probe), count), torch.nan)
         shapes = [h.shape for h in whole.streams]
         numbers = torch.linspace(0, count - 1, min(MOST, count)).round().int().tolist()
-        wanted = torch.tensor([n for n in numbers if shapes[n] == shapes[n + 1]], device=probe.x.device)
-        apart = mixes or any(shape[1] != len(probe.x) for shape in shapes)
-        for some in wanted.split(1 if apart else TOGETHER):
-            outputs = probe.repeated(len(some) * len(probe.x)).run(skip=some).output.chunk(len(some), 1)
-            for number, output in zip(some.tolist(), outputs, strict=True):
+        wanted = [n for n in numbers if shapes[n] == shapes[n + 1]]
+        count = 1 if mixes or any(shape[1] != len(probe.x) for shape in shapes) else TOGETHER
+        for some in (wanted[start : start + count] for start in range(0, len(wanted), count)):
+            skip = torch.tensor(some, device=probe.x.device)
+            outputs = probe.repeated(len(some) * len(probe.x)).run(skip=skip).output.chunk(len(some), 1)
+            for number, output in zip(some, outputs, strict=True):
                 out[:, number] = probe.losses(output) - loss
     return out

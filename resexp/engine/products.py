@@ -57,10 +57,11 @@ def _layout(t_RMN: Tensor) -> tuple[int, ctypes.c_void_p, int, int] | None:
 @cache
 def _faster() -> ctypes.CDLL | None:
     """OpenBLAS where it is faster than torch's own library."""
-    processor, library = Path("/proc/cpuinfo"), _openblas()
-    if library is None or not processor.exists() or "AuthenticAMD" not in processor.read_text():
+    processor = Path("/proc/cpuinfo")
+    if not processor.exists() or "AuthenticAMD" not in processor.read_text():
         return None
-    return library if library.scipy_openblas_get_corename() in WIDE else None
+    library = _openblas()
+    return library if library and library.scipy_openblas_get_corename() in WIDE else None
 
 
 @cache
@@ -70,7 +71,10 @@ def _openblas() -> ctypes.CDLL | None:
     if found is None or found.origin is None:
         return None
     # as a file: importing the package would let SciPy's own copy of the library see its names
-    library = ctypes.CDLL(str(next(Path(found.origin).parent.glob("lib/libscipy_openblas*.so"))))
+    file = next(Path(found.origin).parent.glob("lib/libscipy_openblas*.so"), None)
+    if file is None:
+        return None
+    library = ctypes.CDLL(str(file))
     library.scipy_openblas_get_corename.restype = ctypes.c_char_p
     library.scipy_cblas_sgemm_batch_strided.restype = None
     library.scipy_openblas_set_num_threads(1)

@@ -41,9 +41,9 @@ def _computed(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], p
     return _copied(func, places), args, kwargs
 
 
-def _multiplied(func: OpOverload, args: tuple[Any, ...], places: list[Tensor]) -> list[Call]:
+def _multiplied(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], places: list[Tensor]) -> list[Call]:
     """The same by the faster library, where it is a product of matrices, perhaps with a sum, and there is one."""
-    if func not in (aten.bmm.default, aten.baddbmm.default) or len(args) > 3:
+    if func not in (aten.bmm.default, aten.baddbmm.default) or kwargs:
         return []
     *addend, a, b = args
     multiply = multiplication(a, b, places[0], add=bool(addend))
@@ -102,7 +102,7 @@ class Tape:
             self._calls.append((op.func, args, kwargs))
         else:
             places = [self._placed(t, op, ending) for t in op.out]
-            self._calls += _multiplied(op.func, args, places) or [_computed(op.func, args, kwargs, places)]
+            self._calls += _multiplied(op.func, args, kwargs, places) or [_computed(op.func, args, kwargs, places)]
         for where in ending & self._place.keys():
             place = self._place.pop(where)
             self._free[place.numel(), place.dtype].append(place)

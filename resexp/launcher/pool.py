@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -152,19 +154,24 @@ def context() -> BaseContext:
     return made
 
 
+@cache
 def warm() -> None:
     """Begin to import, in the process that workers are forked from, what they need; it takes seconds."""
-    if context().get_start_method() == "forkserver":
-        from multiprocessing import forkserver
+    if context().get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
 
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it inherits that: Ctrl-C reaches the whole group
-        try:
-            forkserver.ensure_running()
-        finally:
+    is_main = threading.current_thread() is threading.main_thread()  # no other may say what a signal does
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    try:
+        forkserver.ensure_running()  # it inherits that: Ctrl-C reaches the whole group
+    finally:
+        if is_main:
             signal.signal(signal.SIGINT, before)
 
 
 def _start(place: Place) -> Worker:
+    warm()
     ours, theirs = context().Pipe()
     process = context().Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]
     with no_main():

@@ -40,8 +40,10 @@ RATIOS = {
 """The tags of what `signals` tells of the layers."""
 
 HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
-TELLING = {"dataset", "depth", "lr", "norm", "residual"}
 FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
+
+TELLING = {"dataset", "depth", "lr", "norm", "residual"}
+"""Five columns of HParams, which is how many the parallel coordinates show at first."""
 
 REDRAW = 60.0
 """Seconds from one drawing of the layers to the next; the last is drawn at the end."""
@@ -174,7 +176,7 @@ def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
 
 
 def _telling_first(columns: Any) -> Any:
-    """The columns of HParams, marked so that the parallel coordinates begin with those of `TELLING`; it shows five."""
+    """The columns of HParams, marked so that TensorBoard puts the telling ones first."""
     about = columns.value[0].metadata.plugin_data
     data = HParamsPluginData.FromString(about.content)
     for column in data.experiment.hparam_infos:

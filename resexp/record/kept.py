@@ -25,8 +25,8 @@ class Kept:
     """A function of what some files of a directory hold, its values kept in a file that can be deleted at any time.
 
     A value is kept with inode, size and times of the files it was read from, and holds as long as they are all the
-    same: no clock is compared with another. A file that is damaged counts as none; one that cannot be written is not
-    missed; of two that write at once, the last stays.
+    same: no clock is compared with another, but for GRAIN. A file that is damaged counts as none; one that cannot be
+    written is not missed; of two that write at once, the last stays.
     """
 
     def __init__(self, file: Path, names: tuple[str, ...], read: Callable[[Path], Any]) -> None:

@@ -134,17 +134,15 @@ def _lines(results: Sequence[CellResult], told: Collection[str] = ()) -> list[Li
     if len({_place(result, keys) for result in results}) < len(results):  # options that come with a choice tell more
         keys = [*dict.fromkeys(key for r in results for key in r.identity if key not in ("depth", "norm", "residual"))]
         keys = [key for key in keys if key not in told and len({r.identity.get(key) for r in results}) > 1]
-    lines: dict[tuple[str, ...], Line] = {}
+    found: dict[tuple[str, ...], dict[int, CellResult]] = {}
     for result in results:
         arm, depth, *rest = _place(result, keys)
-        values = {key: value for key, value in zip(keys, rest, strict=True) if value != "–"}
-        line = lines.setdefault((arm, *rest), Line(arm, values, {}, tuned=KEY in told))
-        line.cells[int(depth)] = result
-    for line in lines.values():
-        ordered = sorted(line.cells.items())
-        line.cells.clear()
-        line.cells.update(ordered)
-    return sorted(lines.values(), key=lambda line: line.rank, reverse=True)
+        found.setdefault((arm, *rest), {})[int(depth)] = result
+    lines = [
+        Line(arm, {k: v for k, v in zip(keys, rest, strict=True) if v != "–"}, dict(sorted(cells.items())), KEY in told)
+        for (arm, *rest), cells in found.items()
+    ]
+    return sorted(lines, key=lambda line: line.rank, reverse=True)
 
 
 def _place(result: CellResult, keys: Sequence[str]) -> tuple[str, ...]:

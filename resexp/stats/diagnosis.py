@@ -98,13 +98,11 @@ def measured_depth(backward: Gain, cosines: Sequence[float] | Array) -> float:
 
 def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Array], limit: float, advice: str) -> str:
     """A sentence: what stands in the way of training, if anything, and what to try."""
-    rms, grads, cosines = layers["stream_rms"], layers["stream_grad"], layers["pair_cosine"]
+    rms, cosines = layers["stream_rms"], layers["pair_cosine"]
     if not np.isfinite(rms).all():
         return (
             f"the stream leaves the range of numbers at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
         )
-    if not np.any(grads):
-        return "no gradient reaches the stream: nothing to be told from it"
     span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
     found = []
     if abs(span) >= math.log10(RANGE) / 2:

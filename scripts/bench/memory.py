@@ -18,7 +18,7 @@ def resident(key: str) -> float:
 
 
 def main() -> None:
-    cell = Composer().cells(["dataset=fashion_mnist", f"dataset.path={sys.argv[1]}"], multirun=False)[0]
+    cell = Composer().cell(["dataset=fashion_mnist", f"dataset.path={sys.argv[1]}"])
     before = resident("VmRSS")
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")

@@ -53,7 +53,10 @@ def foretell(overrides: Sequence[str], results: Path) -> Iterator[Foretold]:
     jobs = composer.jobs(given)
     cells = {cell.id: cell for _, cell in jobs}
     os.chdir(results)
-    for result in sweep(composer, given, jobs, unwatched, Stop()).results:
+    swept = sweep(composer, given, jobs, unwatched, Stop())
+    if swept.error:
+        raise RuntimeError(swept.error)
+    for result in swept.results:
         cell = cells[result.id]
         verdicts = [result.verdict(replicate) for replicate in result.replicates]
         if result.status != "done" or None in verdicts:

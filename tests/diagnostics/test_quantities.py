@@ -229,6 +229,12 @@ def test_block_deletion_by_hand(make):
     close(block_deletion(probe)[0], expected)
 
 
+def test_blocks_that_change_the_shape_cannot_be_deleted():
+    network = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 6), nn.Linear(6, 3)).double()
+    x, y = torch.randn(7, 4, dtype=torch.float64), torch.randint(3, (7,))
+    assert block_deletion(probe_of(network, x, y)).isnan().all()
+
+
 def test_shattering_is_the_autocorrelation_of_slopes(make):
     network, probe = make()
     weights = torch.randn(8, generator=probe.generator("shattering"), dtype=torch.float64)
