@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config import Cell
 from resexp.data.dataset import Data, prepare
+from resexp.diagnostics.blocks import find_blocks
 from resexp.engine.fit import Plan, Training
 from resexp.engine.optim import optimizer_for
 from resexp.engine.pack import Pack
@@ -121,7 +122,7 @@ def _vmapped(cell: Cell, device: torch.device) -> bool:
 
 
 def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
-    """The cell's replicates with these seeds, ready to train."""
+    """The cell's replicates with these seeds, ready to train. Raises InputError where its choices make no network."""
     dials, options = cell.dials, cell.options
     device, dtype = device_of(dials.device), getattr(torch, dials.precision)
     model, parts = factory(options["model"]), recipe(cell)
@@ -134,6 +135,9 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
         dtype=dtype,
         vmapped=_vmapped(cell, device),
     )
+    suite = factory(options["diagnostics"])()
+    if suite:
+        find_blocks(pack.network, suite.blocks)  # there must be some
     return Training(
         pack=pack,
         data=data.to(device),
@@ -141,5 +145,5 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
         schedule=factory(options["schedule"])(),
         plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
         seeds=seeds,
-        suite=factory(options["diagnostics"])(),
+        suite=suite,
     )

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import version
 from hydra._internal.hydra import Hydra
@@ -99,7 +100,9 @@ class Composer:
         if first is None:
             raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
         begin(first[1])
-        return [first, *checked]
+        found = [first, *checked]
+        _check_apart(found)
+        return found
 
     def sweep_config(self, overrides: list[str]) -> DictConfig:
         """What Hydra composes of a sweep as a whole, once. Raises InputError."""
@@ -168,6 +171,16 @@ class Composer:
             keys = [*(config.get(group) or {})] if group not in DIALS else []
             if key.split(".")[0] not in keys:
                 raise InputError(f"unknown key {group}.{key}{nearest(key, keys)}")
+
+
+def _check_apart(jobs: Sequence[tuple[list[str], Cell]]) -> None:
+    """Refuse two configurations of one cell, of which only one would be trained."""
+    known: dict[Any, tuple[list[str], Cell]] = {}
+    for job, cell in jobs:
+        other, same = known.setdefault(cell.key, (job, cell))
+        if same.config != cell.config:
+            one, two = (" ".join(o for o in mine if o not in its) for mine, its in ((other, job), (job, other)))
+            raise InputError(f"{two}: makes the same cell as {one}; choose one of them")
 
 
 def quoted(value: object) -> str:

@@ -16,6 +16,7 @@ from resexp.config import Cell
 from resexp.data.dataset import Data
 from resexp.engine.events import End, Event, Layers, State, Steps
 from resexp.engine.fit import Training, fit
+from resexp.kinds import InputError
 from resexp.record.board import Board
 from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.curves import Curves
@@ -69,6 +70,8 @@ class Job:
         except KeyboardInterrupt:
             self._record(self._result("interrupted"))
             raise
+        except InputError:
+            raise  # from building: nothing was written
         except Exception as error:
             if _out_of_memory(error) and len(self.seeds) > 1:
                 raise PackTooLargeError(reason(error)) from None  # without the frames, which hold the tensors

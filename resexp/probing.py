@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from resexp.build import build, check_available, load_data, threads
 from resexp.config import Cell
 from resexp.diagnostics.blocks import find_blocks
-from resexp.diagnostics.probe import Probe, cross_entropy
+from resexp.diagnostics.probe import Probe, cross_entropy, first_of
 from resexp.diagnostics.suite import Suite
 from resexp.engine.xray import Xray
+from resexp.kinds import InputError
 from resexp.record.result import number
 from resexp.stats.diagnosis import Array, Gain, Probed, diagnose, measured_depth
 from resexp.stats.expected import arm_of_cell, beyond_theory
@@ -57,7 +58,9 @@ def look_at_module(
 ) -> Probed:
     """As `resexp.probe`."""
     x, y = batch if isinstance(batch, tuple) else (batch, None)
-    was_training = module.training
+    if not isinstance(x, Tensor) or not len(x):
+        raise InputError("batch: expected a tensor of at least one input, or a pair of it and targets")
+    modes = {part: part.training for part in module.modules()}
     probe = Probe(
         network=module.train(),
         blocks=find_blocks(module, blocks),
@@ -68,9 +71,11 @@ def look_at_module(
         loss=loss or (_along_random_direction if y is None else cross_entropy),
     )
     try:
-        values, note = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), dear=False))
+        with torch.inference_mode(False), torch.enable_grad():
+            values, note = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), dear=False))
     finally:
-        module.train(was_training)
+        for part, mode in modes.items():
+            part.training = mode
     config, name = {"blocks": list(probe.blocks)}, type(module).__name__
     return _probed(values, config, name, None, math.nan, "", "a module", note)
 
@@ -86,10 +91,10 @@ def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], 
 
 def _along_random_direction(output: Any, _: Tensor) -> Tensor:
     """The mean over samples of the output along a fixed random direction, as a random head has it."""
-    first: Tensor = output[0] if isinstance(output, tuple) else output
-    generator = torch.Generator().manual_seed(0)
-    direction = torch.randn(first.shape[1:], generator=generator).to(first)
-    return (first * direction).flatten(1).sum(1).mean()
+    first = first_of(output)
+    rows = first.reshape(len(first) if first.ndim else 1, -1)
+    direction = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0))
+    return (rows @ direction.to(rows)).mean()
 
 
 def _probed(

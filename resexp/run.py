@@ -1,7 +1,7 @@
 """One cell: skip what is done, train what is missing, catch what fails, record."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from resexp.kinds import InputError
 from resexp.record.board import summarise
 from resexp.record.checkpoints import Checkpoints
 from resexp.record.result import CellResult, missing_seeds, outcome
-from resexp.record.store import RunDir
+from resexp.record.store import LOCK, RunDir
 from resexp.reference import measure
 from resexp.stopping import Stop
 from resexp.watch import Ended, Noted, Waiting, Watch
@@ -67,10 +67,15 @@ class _Training:
         if result is None or missing_seeds(cell, result) or _unjudged(result, role):
             check_available(cell)
             data = data or load_data(cell)
+            made = [path for path in (directory.path, *directory.path.parents) if not path.exists()]
             directory.path.mkdir(parents=True, exist_ok=True)
-            with self._lock(directory, role):
-                trained = missing_seeds(cell, _done(cell, directory))
-                result = self._bring_up(cell, role, data)
+            try:
+                with self._lock(directory, role):
+                    trained = missing_seeds(cell, _done(cell, directory))
+                    result = self._bring_up(cell, role, data)
+            except InputError:  # which only building shows
+                _unmake(made)
+                raise
         assert result
         asked = replace(result, replicates=[r for r in result.replicates if r.seed in cell.dials.seed_list])
         self.watch(Ended(role, asked, trained))
@@ -131,6 +136,14 @@ class _Training:
             directory.close(result)
             summarise(directory.path, cell, result)
         return result
+
+
+def _unmake(made: Sequence[Path]) -> None:
+    """Remove the directories that were made, a run directory and those above it, as far as they are empty."""
+    with contextlib.suppress(OSError):
+        for path in made:
+            (path / LOCK).unlink(missing_ok=True)
+            path.rmdir()
 
 
 def _again(cell: Cell, result: CellResult | None, missing: tuple[int, ...]) -> list[str]:

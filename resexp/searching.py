@@ -95,34 +95,36 @@ def arms(composer: Composer, overrides: list[str]) -> list[Arm]:
     These bound the search: of several depths the lowest and the highest, of one the highest; the learning rates are
     the candidates. Raises InputError where they leave nothing to search, or mean another sweeper.
     """
-    jobs = composer.jobs(overrides)
+    tuning = [text for text in overrides if _key(text) == "tuning_seeds"]  # they need not be among the test seeds
+    jobs = composer.jobs([text for text in overrides if text not in tuning])
+    chosen = composer.cell([*jobs[0][0], *tuning]).dials.tuning_seeds if jobs else None
     if not is_grid(composer.sweep_config(overrides)):
         raise InputError("hydra/sweeper: the search for a depth chooses its cells itself; leave the sweeper out")
     groups: dict[tuple[str, ...], Jobs] = {}
     for job, cell in jobs:
         groups.setdefault(tuple(text for text in job if _key(text) not in SEARCHED), []).append((job, cell))
     shared = set.intersection(*map(set, groups))
-    return [_arm(overrides, group, shared) for overrides, group in groups.items()]
+    return [_arm(overrides, group, shared, chosen or TUNING) for overrides, group in groups.items()]
 
 
 def _key(override: str) -> str:
     return override.lstrip("+").partition("=")[0]
 
 
-def _arm(overrides: tuple[str, ...], group: Jobs, shared: set[str]) -> Arm:
+def _arm(overrides: tuple[str, ...], group: Jobs, shared: set[str], tuning: Sequence[int]) -> Arm:
     given, cells = {_key(text) for job, _ in group for text in job}, [cell for _, cell in group]
     rest = [text.lstrip("+") for text in overrides if text not in shared and _key(text) not in ("norm", "residual")]
     first = cells[0]
     return Arm(
         name=" ".join([first.arm, *rest]),
         overrides=overrides,
-        search=_search(cells, given),
+        search=_search(cells, given, tuning),
         steps=first.dials.steps,
         optimizer=first.choices["optimizer"],
     )
 
 
-def _search(cells: Sequence[Cell], given: set[str]) -> DepthSearch:
+def _search(cells: Sequence[Cell], given: set[str], tuning: Sequence[int]) -> DepthSearch:
     first = cells[0]
     if "lr" not in first.options["optimizer"]:
         raise InputError(f"optimizer: {first.options['optimizer']['_target_']} has no lr to choose")
@@ -134,10 +136,11 @@ def _search(cells: Sequence[Cell], given: set[str]) -> DepthSearch:
     rates = {*own} if KEY in given else {float(f"{times * own[0]:.6g}") for times in RATES}
     many = DepthSearch.many
     if "seeds" in given:
-        if not isinstance(first.dials.seeds, int):
-            raise InputError(f"seeds={first.dials.seeds}: expected a number, of test seeds at the depths that decide")
+        found = [*dict.fromkeys(str(cell.dials.seeds) for cell in cells)]
+        if len(found) > 1 or not isinstance(first.dials.seeds, int):
+            text = ",".join(found)
+            raise InputError(f"seeds={text}: expected one number, of test seeds at the depths that decide")
         many = first.dials.seeds
-    tuning = first.dials.tuning_seeds or TUNING
     few = min(DepthSearch.few, many)
     return DepthSearch(lowest, highest, sorted(rates), tuning, few, many)
 
@@ -171,14 +174,15 @@ def search(composer: Composer, overrides: list[str], wanted: Sequence[Arm], watc
                 watch_of(cell)(CellEnded("cell", known, ()))
                 arm.take(trial, known)
             else:
-                arm.trained += sum(len(wanting.dials.seed_list) for wanting in missing([cell]))
-                left.append((arm, trial, job, cell))
+                wanting = sum(len(part.dials.seed_list) for part in missing([cell]))
+                left.append((arm, trial, job, cell, wanting))
         if not left:
             continue
-        swept = sweep(composer, overrides, [(job, cell) for *_, job, cell in left], watch_of, stop, record)
-        results = dict(zip(dict.fromkeys(cell.key for *_, cell in left), swept.results, strict=True))
-        for arm, trial, _, cell in left:
+        swept = sweep(composer, overrides, [(job, cell) for *_, job, cell, _ in left], watch_of, stop, record)
+        results = dict(zip(dict.fromkeys(cell.key for *_, cell, _ in left), swept.results, strict=True))
+        for arm, trial, _, cell, wanting in left:
             arm.take(trial, results[cell.key])
+            arm.trained += wanting * (results[cell.key].status == "done")
         failures += [result for result in swept.results if result.status != "done"]
         if swept.error:
             return Searched(record.outputs, failures, swept.error)

@@ -90,7 +90,7 @@ class Swept:
 
 
 class Record:
-    """What a sweep leaves in a directory of its own: its command, and the paths of its cells from there."""
+    """What a sweep leaves in a directory of its own: its command, its tuning seeds, and the paths of its cells."""
 
     def __init__(self, composer: Composer, overrides: list[str]) -> None:
         config = composer.sweep_config(overrides)
@@ -103,6 +103,7 @@ class Record:
             "outputs": os.path.relpath(self.outputs, self.directory),
         }
         self.ids: dict[str, str] = {}
+        self.tuning: set[int] = set()
 
     def write(self, cells: Iterable[Cell]) -> None:
         """Write it, with `cells` beside those that it has. Raises InputError where it or they cannot be written."""
@@ -110,9 +111,10 @@ class Record:
         for outputs in {self.outputs, *(cell.dials.outputs for cell in cells)}:
             check_writable(Path(outputs))
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.tuning |= {seed for cell in cells for seed in cell.dials.tuning_seeds or ()}
         self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
         listed = [{"id": id_, "path": path} for path, id_ in self.ids.items()]
-        write_json(self.directory / SWEEP, {**self.about, "cells": listed})
+        write_json(self.directory / SWEEP, {**self.about, "tuning_seeds": sorted(self.tuning), "cells": listed})
 
 
 def sweep(

@@ -100,6 +100,24 @@ def test_bad_input_is_refused_without_torch(args):
     assert (code, lines, torch, len(error.splitlines())) == (2, [], False, 1)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("model.heads=4", "model=transformer", "width=15"),
+        ("normalizer.groups=3", "norm=pre", "normalizer=groupnorm"),
+        ("blocks=foo.*", "diagnostics=light", "diagnostics.blocks=foo.*"),
+    ],
+    ids=lambda wrong: wrong[0],
+)
+def test_bad_input_that_only_building_shows(wrong, tmp_path, capfd):
+    said, *given = wrong
+    assert main(["train", *TINY, *given, *([said] if said.startswith("normalizer") else [])]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"resexp: {re.escape(said)}: .*\n", err)
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("wrong", ["batch_size=5000", "device=cuda:99"])
 def test_bad_input_that_only_the_data_or_the_machine_show(wrong, tmp_path, capfd):
     assert main(["train", *TINY, wrong]) == 2

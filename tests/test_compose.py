@@ -213,3 +213,9 @@ def test_another_class_brings_options_of_its_own(cell):
     assert cell(*given, "normalizer.elementwise_affine=false").options["normalizer"]["elementwise_affine"] is False
     with pytest.raises(InputError, match=r"normalizer\.eps=-1: expected a number > 0"):
         cell(*given, "normalizer.eps=-1")
+
+
+def test_two_configurations_of_one_cell_are_refused(composer):
+    with pytest.raises(InputError, match="diagnostics=off: makes the same cell as diagnostics=light"):
+        composer.jobs(["depth=2", "diagnostics=light,off"])
+    assert len(composer.jobs(["depth=2,2", "seeds=2,3"])) == 4

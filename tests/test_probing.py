@@ -151,6 +151,51 @@ def test_a_module_with_targets_and_named_blocks():
         resexp.probe(Net(), batch, blocks="layers.*")
 
 
+class _Several(nn.Module):
+    """Gives more than one output, of which `shape` makes the first."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Tanh()) for _ in range(3)])
+        self.shape = shape
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.shape(x)
+
+
+def test_outputs_of_any_kind():
+    torch.manual_seed(0)
+    whole, x = _Several(lambda h: h), torch.randn(6, 8)
+    plain = resexp.probe(whole, x).layers["stream_grad"]
+    for shape in (lambda h: (h, None), lambda h: [h, h]):
+        whole.shape = shape
+        np.testing.assert_array_equal(resexp.probe(whole, x).layers["stream_grad"], plain)
+    whole.shape = lambda h: (h, h)
+    both = resexp.probe(whole, (x, torch.zeros(6)), loss=lambda o, y: (o[0] + o[1]).square().mean())
+    assert both.gain_backward.measured > 0
+    for shape in (lambda h: h.sum(1), torch.sum):
+        whole.shape = shape
+        with torch.inference_mode():
+            assert resexp.probe(whole, x).gain_backward.measured > 0
+        with pytest.raises(InputError, match="give a loss"):
+            resexp.probe(whole, (x, torch.zeros(6, dtype=torch.int64)))
+    whole.shape = lambda h: {"logits": h}
+    with pytest.raises(InputError, match="of type dict; give a loss"):
+        resexp.probe(whole, x)
+    with pytest.raises(InputError, match="batch: expected a tensor"):
+        resexp.probe(whole, x.numpy())
+
+
+def test_each_part_of_a_module_keeps_its_mode():
+    module = _Several(lambda h: h).train()
+    module.blocks[0][1].eval()
+    resexp.probe(module, torch.randn(6, 8))
+    assert [block[1].training for block in module.blocks] == [False, True, True]
+    assert module.training
+
+
 def test_the_interval_covers_the_mean_of_log_gains():
     """A t interval of log gains: against scipy's."""
     from scipy import stats

@@ -70,6 +70,12 @@ def test_the_cells_of_a_round_are_cells_of_the_lab(composer):
     assert cells[0].dials.tuning_seeds == [0, 1, 2]
 
 
+def test_the_tuning_seeds_need_not_be_among_the_test_seeds(composer):
+    assert [*_arms(composer, "tuning_seeds=[5,6]", "seeds=3", "depth=8")[0].search.tuning] == [5, 6]
+    with pytest.raises(InputError, match="seeds=1,2: expected one number"):
+        _arms(composer, "seeds=1,2", "depth=8")
+
+
 def test_an_optimizer_without_a_rate_is_refused(composer):
     with pytest.raises(InputError, match="has no lr"):
         _arms(composer, "optimizer._target_=torch.optim.LBFGS")

@@ -12,6 +12,7 @@ from resexp.console.sweep import SweepView
 from resexp.engine.events import Steps
 from resexp.estimating import missing
 from resexp.launcher.local import environments, share
+from resexp.record.index import scan
 from resexp.record.result import outcome
 from resexp.run import train
 from resexp.stopping import Stop
@@ -60,6 +61,9 @@ def test_the_seeds_of_a_tuned_sweep_are_parted(resexp):
     run = resexp(*given)
     assert re.search(r"arm +best lr +verdicts +train loss", run.stdout), run.stderr
     assert re.search(r"pre\+residual +0.01 \(at the edge\) +1 ", run.stdout)
+    resexp(*given[:-1], "tuning_seeds=[2]")
+    records = sorted(Path("outputs/.sweeps").iterdir())
+    assert [{tuple(cell.config["tuning_seeds"]) for cell in scan([r])} for r in records] == [{(0, 1)}, {(2,)}]
 
 
 @pytest.mark.slow

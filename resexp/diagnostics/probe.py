@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map, tree_map_only
 
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.tracing import Trace, trace
+from resexp.kinds import InputError
 from resexp.seeding import key
 
 # Shapes: R replicates, B batch, L blocks.
@@ -21,9 +22,23 @@ from resexp.seeding import key
 T = TypeVar("T")
 
 
-def cross_entropy(output: Tensor, y: Tensor) -> Tensor:
-    """The mean over the batch, and over the tokens where each has a target, in nats."""
-    return F.cross_entropy(output.flatten(0, -2), y.flatten())
+def cross_entropy(output: Any, y: Tensor) -> Tensor:
+    """The mean over the batch, and over the tokens where each has a target, in nats; of several outputs, of the first.
+
+    Raises InputError where that is no tensor of logits.
+    """
+    logits = first_of(output)
+    if logits.ndim < 2:
+        raise InputError(f"an output of shape {tuple(logits.shape)} has no classes; give a loss")
+    return F.cross_entropy(logits.flatten(0, -2), y.flatten())
+
+
+def first_of(output: Any) -> Tensor:
+    """A network's output, or the first of several. Raises InputError where that is no tensor."""
+    first = output[0] if isinstance(output, tuple | list) and output else output
+    if not isinstance(first, Tensor):
+        raise InputError(f"an output of type {type(first).__name__}; give a loss that takes it")
+    return first
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +68,7 @@ class Probe:
     buffers: Mapping[str, Tensor]
     x: Tensor
     y: Tensor
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    loss: Callable[[Any, Tensor], Tensor] = cross_entropy
     headless: bool = False
     vmapped: bool = False
     updated: Mapping[str, Tensor] | None = None
@@ -82,11 +97,15 @@ class Probe:
         given = (dict(params or self.params), {n: b.clone() for n, b in self.buffers.items()}, [*taps])
         if self.vmapped:
             return vmap(call)(*given)
-        return tree_map(lambda t: t[None], call(*tree_map(lambda t: t[0], given)))  # type: ignore[no-any-return]
+        return tree_map_only(Tensor, lambda t: t[None], call(*tree_map(lambda t: t[0], given)))  # type: ignore[no-any-return]
 
-    def losses(self, output: Tensor) -> Tensor:
+    def losses(self, output: Any) -> Tensor:
         """The loss of each replicate, (R,)."""
-        return torch.stack([self.loss(output[r], self.y) for r in range(len(self))])
+
+        def part(r: int) -> Any:
+            return tree_map_only(Tensor, lambda t: t[r], output)
+
+        return torch.stack([self.loss(part(r), self.y) for r in range(len(self))])
 
     def taps(self) -> list[Tensor]:
         """Zeros to be added to each stream, by which to derive."""
@@ -118,7 +137,7 @@ class Probe:
         loss = self.losses(seen.streams[-1] if self.headless else seen.output).sum()
         grads = torch.autograd.grad(loss, [*taps, *params.values()], materialize_grads=True)
         named = dict(zip(params, grads[len(taps) :], strict=True))
-        detached: Trace = tree_map(lambda t: t.detach(), seen)
+        detached: Trace = tree_map_only(Tensor, lambda t: t.detach(), seen)
         return detached, [*grads[: len(taps)]], named
 
     def leaves(self) -> dict[str, Tensor]:

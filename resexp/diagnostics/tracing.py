@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from resexp.kinds import InputError
 from resexp.nn.block import Residual
 
 # Shapes: B batch, L blocks. All of it is of one replicate; under vmap the tensors have no other axes either.
@@ -92,13 +93,15 @@ class _Call:
     def leave(self, block: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
         """After a block."""
         entered, number = _first(args, kwargs), len(self.peaks) - 1
-        h = output[0] if isinstance(output, tuple) else output
+        h = output[0] if isinstance(output, tuple | list) and output else output
+        if not isinstance(h, Tensor):
+            raise InputError(f"a block, {type(block).__name__}, gives no tensor but {type(h).__name__}")
         if len(self.parts) == number:
             alike = entered.shape == h.shape
             self.parts.append((norm(h - entered), norm(entered)) if alike else (norm(h) * torch.nan,) * 2)
         self.is_inside = False
         h = self._tapped(self._skipped(number, entered, h))
-        return (h, *output[1:]) if isinstance(output, tuple) else h
+        return type(output)([h, *output[1:]]) if type(output) in (tuple, list) else h
 
     def _skipped(self, number: int, entered: Tensor, h: Tensor) -> Tensor:
         if self.skip is None or entered.shape != h.shape:

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from resexp.config import Cell
@@ -115,10 +116,12 @@ def _swept(path: Path) -> Iterator[CellResult]:
     """What is on the disk of the cells of a sweep."""
     about, here = read_json(path / SWEEP) or {}, path.absolute()
     outputs = os.path.normpath(here / str(about.get("outputs", ".")))
+    tuning = {"tuning_seeds": about["tuning_seeds"] or None} if "tuning_seeds" in about else {}  # not its last sweep's
     index = _index(home_of(Path(outputs)))
     for cell in about.get("cells") or []:
         place = os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else "."))
         if content := index(place):
             base = outputs if Path(place).is_relative_to(outputs) else os.path.dirname(place)
-            yield revived(content, Path(os.path.relpath(place, base)).as_posix(), place)
+            result = revived(content, Path(os.path.relpath(place, base)).as_posix(), place)
+            yield replace(result, config=result.config | tuning)
     index.save(whole=False)
