@@ -106,10 +106,14 @@ class Record:
         self.tuning: set[int] = set()
 
     def write(self, cells: Iterable[Cell]) -> None:
-        """Write it, with `cells` beside those that it has. Raises InputError where it or they cannot be written."""
+        """Write it, with `cells` beside those that it has.
+
+        Raises InputError where it has not begun and these cannot be written.
+        """
         cells = [*cells]
-        for outputs in {self.outputs, *(cell.dials.outputs for cell in cells)}:
-            check_writable(Path(outputs))
+        if not self.directory.exists():
+            for outputs in {self.outputs, *(cell.dials.outputs for cell in cells)}:
+                check_writable(Path(outputs))
         self.directory.mkdir(parents=True, exist_ok=True)
         self.tuning |= {seed for cell in cells for seed in cell.dials.tuning_seeds or ()}
         self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
