@@ -54,6 +54,11 @@ class Arm:
         """What the search found; None where it has not ended."""
         return None if self.failed or self.search.propose() else self.search.estimate()
 
+    @property
+    def runs(self) -> int:
+        """How many replicates it knows."""
+        return sum(map(len, self.search.known.values()))
+
     def job(self, trial: Trial) -> list[str]:
         """The overrides of the cell of a trial."""
         searched = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
@@ -83,7 +88,7 @@ class Arm:
             "rates": {str(depth): rate for depth, rate in found.rates.items()} if found else {},
             "rates_at_edge": [*found.at_edge] if found else [],
             "cells": len(self.cells),
-            "runs": sum(map(len, self.search.known.values())),
+            "runs": self.runs,
             "trained": self.trained,
             "error": self.failed,
         }

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.searching import Arm
-from resexp.stats.depth import Depth50, DepthSearch
+from resexp.stats.depth import Depth50
 from resexp.stats.logistic import deepest
 from resexp.stats.shares import Share, half
 from resexp.wording import listed
@@ -60,7 +60,7 @@ class Found:
             yield Text("* the lowest or the highest of the rates tried: a better one may lie beyond", "yellow")
 
     def _cost(self) -> str:
-        runs, trained = sum(_runs(arm.search) for arm in self.arms), sum(arm.trained for arm in self.arms)
+        runs, trained = sum(arm.runs for arm in self.arms), sum(arm.trained for arm in self.arms)
         cells, spared = sum(len(arm.cells) for arm in self.arms), sum(found.spared for found in self.found.values())
         text = f"{runs} runs in {cells} cells, {trained} of them trained now"
         tuned = any(len(arm.search.rates) > 1 for arm in self.arms)
@@ -95,11 +95,7 @@ def _rates(found: Depth50) -> str:
 
 
 def _costs(arm: Arm) -> tuple[str, str]:
-    return str(len(arm.cells)), str(_runs(arm.search))
-
-
-def _runs(search: DepthSearch) -> int:
-    return sum(map(len, search.known.values()))
+    return str(len(arm.cells)), str(arm.runs)
 
 
 def _table(*names: str) -> Table:
