@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from resexp.diagnostics.probe import Probe
-from resexp.diagnostics.rows import as_rows, finite_only
+from resexp.diagnostics.rows import of_streams
 
 
 def effective_rank(probe: Probe) -> Tensor:
@@ -12,7 +12,7 @@ def effective_rank(probe: Probe) -> Tensor:
 
     Unit: 1, from 1 to 64. Cost: the eigenvalues of a 64 × 64 matrix a layer. Roy 2007, "The effective rank".
     """
-    return torch.stack([finite_only(_rank(as_rows(h)), h) for h in probe.trace.streams], 1)
+    return of_streams(probe, _rank)
 
 
 def _rank(x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The Jacobian of the stream, ∂h_L/∂h_0, of single inputs."""
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -21,22 +22,40 @@ class Jacobian:
 
     def __init__(self, probe: Probe) -> None:
         self.count = 1 if probe.mixes else min(INPUTS, len(probe.x))
-        probe = probe.few(self.count)
-        self.taps = probe.taps()
-        self.start, self.end = self.taps[0], probe.run(taps=self.taps).streams[-1]
+        self.probe = probe.few(self.count)
+        self.taps = self.probe.taps()
+        self.start = self.taps[0]
         self.generator = probe.generator("jacobian")
 
-    def singular_values(self) -> Tensor | None:
-        """All of them, (R, S, n) from the largest down; None where the stream is not of width ≤ 128 throughout."""
-        if self.start.ndim != 3 or max(self.start.shape[2], self.end.shape[2]) > EXACT:
+    @cached_property
+    def end(self) -> Tensor:
+        """h_L, (R, B, …)."""
+        return self.probe.run(taps=self.taps).streams[-1]
+
+    def exact(self) -> Tensor | None:
+        """J itself, (R, S, n, n); None where the stream is not of width ≤ 128 throughout."""
+        start, end = self.start.shape, self.taps[-1].shape
+        if len(start) != 3 or max(start[2], end[2]) > EXACT:
             return None
-        units = torch.eye(self.end.shape[2], dtype=self.end.dtype, device=self.end.device)
-        cotangents = torch.zeros(len(units), *self.end.shape, dtype=self.end.dtype, device=self.end.device)
+        units = torch.eye(end[2], dtype=self.start.dtype, device=self.start.device)
+        if start[1] == self.count:  # a copy of the inputs for each row
+            copies = self.probe.repeated(len(units) * self.count)
+            taps = copies.taps()
+            h, cotangents = copies.run(taps=taps).streams[-1], units.repeat_interleave(self.count, 0)
+            (rows,) = torch.autograd.grad(h, taps[0], cotangents.expand_as(h))
+            return rows.reshape(len(rows), len(units), self.count, -1).movedim(1, 2)
+        cotangents = units.new_zeros(len(units), *end)
         cotangents[:, :, : self.count] = units[:, None, None]
         (rows,) = torch.autograd.grad(self.end, self.start, cotangents, is_grads_batched=True)
-        jacobian = rows[:, :, : self.count].movedim(0, 2).double()
+        return rows[:, :, : self.count].movedim(0, 2)
+
+    def singular_values(self) -> Tensor | None:
+        """All of them, (R, S, n) from the largest down; None where J is not computed exactly."""
+        jacobian = self.exact()
+        if jacobian is None:
+            return None
         finite = jacobian.isfinite().all(-1).all(-1)
-        values: Tensor = torch.linalg.svdvals(jacobian.nan_to_num(0.0, 0.0, 0.0))
+        values: Tensor = torch.linalg.svdvals(jacobian.double().nan_to_num(0.0, 0.0, 0.0))
         return values.where(finite[..., None], torch.nan)
 
     def largest(self) -> Tensor:

@@ -14,7 +14,7 @@ def one_step(probe: Probe) -> Tensor:
 
     Unit: logits. Cost: a forward pass. Zhang 2019 (1901.09321), section 2; Wang 2022 (2203.00555), section 3.
     """
-    before, moved = probe.trace.output, {name: p - probe.lr * probe.grads[name] for name, p in probe.params.items()}
+    before, moved = probe.trace.output, {n: p.add(probe.grads[n], alpha=-probe.lr) for n, p in probe.params.items()}
     with torch.no_grad():
         after = probe.run(moved).output
     return row_norms(after - before) / (probe.lr * math.sqrt(before[0].numel()))

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resexp.diagnostics.probe import Probe
-from resexp.diagnostics.rows import as_rows, finite_only
+from resexp.diagnostics.rows import of_streams
 
 
 def pair_cosine(probe: Probe) -> Tensor:
@@ -13,7 +13,7 @@ def pair_cosine(probe: Probe) -> Tensor:
 
     Unit: 1. Cost: O(64 n) a layer, by Σ_{i≠j} x̂_i·x̂_j = ‖Σ x̂‖² − N. Poole 2016 (1606.05340), section 2.2.
     """
-    return torch.stack([finite_only(_mean_cosine(as_rows(h)), h) for h in probe.trace.streams], 1)
+    return of_streams(probe, _mean_cosine)
 
 
 def _mean_cosine(x: Tensor) -> Tensor:

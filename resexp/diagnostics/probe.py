@@ -58,7 +58,7 @@ class Probe:
         vmapped: whether replicates go through the network at once; else R is 1.
         updated: the parameters one training step later, where there was one.
         lr: what the one step of `one_step` takes.
-        shapes: those of the streams by the number of samples, found on the way.
+        shapes: those of one replicate's streams by the number of samples, found on the way.
 
     """
 
@@ -108,12 +108,13 @@ class Probe:
         return torch.stack([self.loss(part(r), self.y) for r in range(len(self))])
 
     def taps(self) -> list[Tensor]:
-        """Zeros to be added to each stream, by which to derive."""
+        """Zeros to be added to each stream on its way, by which to derive."""
         if len(self.x) not in self.shapes:
             with torch.no_grad():
-                self.shapes[len(self.x)] = [h.shape for h in self.run().streams]
+                first = {name: v[0].clone() for name, v in {**self.params, **self.buffers}.items()}
+                self.shapes[len(self.x)] = [h.shape for h in trace(self.network, self.blocks, first, self.x).streams]
         like = next(iter(self.params.values()))
-        return [like.new_zeros(shape).requires_grad_() for shape in self.shapes[len(self.x)]]
+        return [like.new_zeros(len(self), *shape).requires_grad_() for shape in self.shapes[len(self.x)]]
 
     @cached_property
     def trace(self) -> Trace:
@@ -134,7 +135,7 @@ class Probe:
     def _pass(self) -> tuple[Trace, list[Tensor], dict[str, Tensor]]:
         taps, params = self.taps(), self.leaves()
         seen = self.run(params, taps, inside=True)
-        loss = self.losses(seen.streams[-1] if self.headless else seen.output).sum()
+        loss = self.losses(seen.streams[-1] + taps[-1] if self.headless else seen.output).sum()
         grads = torch.autograd.grad(loss, [*taps, *params.values()], materialize_grads=True)
         named = dict(zip(params, grads[len(taps) :], strict=True))
         detached: Trace = tree_map_only(Tensor, lambda t: t.detach(), seen)

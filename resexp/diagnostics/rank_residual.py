@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from resexp.diagnostics.probe import Probe
-from resexp.diagnostics.rows import as_rows, finite_only
+from resexp.diagnostics.rows import of_streams
 
 
 def rank_residual(probe: Probe) -> Tensor:
@@ -12,7 +12,7 @@ def rank_residual(probe: Probe) -> Tensor:
 
     Unit: 1; 0 where they are all the same. Cost: O(64 n) a layer. Dong 2021 (2103.03404), section 2.
     """
-    return torch.stack([finite_only(_residual(as_rows(h)), h) for h in probe.trace.streams], 1)
+    return of_streams(probe, _residual)
 
 
 def _residual(x: Tensor) -> Tensor:

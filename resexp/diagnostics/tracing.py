@@ -47,11 +47,11 @@ def trace(
 ) -> Trace:
     """Call a network with these parameters and buffers.
 
-    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` are the indices
-    of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside` there are no
-    peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
+    `taps`, where given, are added to the streams on their way: what depends on h_l can be derived by tap l. `skip` are
+    the indices of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside`
+    there are no peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
     """
-    call = _Call(taps, skip)
+    call = _Call(taps, skip, inside)
     with ExitStack() as stack:
         for name in blocks:
             block = network.get_submodule(name)
@@ -64,23 +64,24 @@ def trace(
         if inside:
             stack.enter_context(_Relus(call))
         output = functional_call(network, dict(values), (x,))
-    return Trace(output, call.streams, call.peaks, call.parts if inside else [])
+    return Trace(output, call.streams, call.peaks, call.parts)
 
 
 class _Call:
     """What has passed so far."""
 
-    def __init__(self, taps: Sequence[Tensor], skip: Tensor | None) -> None:
-        self.taps, self.skip = taps, skip
+    def __init__(self, taps: Sequence[Tensor], skip: Tensor | None, inside: bool) -> None:
+        self.taps, self.skip, self.inside = taps, skip, inside
         self.streams: list[Tensor] = []
         self.peaks: list[list[Tensor]] = []
         self.parts: list[tuple[Tensor, Tensor]] = []
         self.is_inside = False
 
     def _tapped(self, h: Tensor) -> Tensor:
-        h = h + self.taps[len(self.streams)] if self.taps else h
         self.streams.append(h)
-        return h.clone()  # a block may begin with something in place
+        return (
+            h + self.taps[len(self.streams) - 1] if self.taps else h.clone()
+        )  # a block may begin with something in place
 
     def enter(self, block: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Before a block."""
@@ -96,7 +97,7 @@ class _Call:
         h = output[0] if isinstance(output, tuple | list) and output else output
         if not isinstance(h, Tensor):
             raise InputError(f"a block, {type(block).__name__}, gives no tensor but {type(h).__name__}")
-        if len(self.parts) == number:
+        if self.inside and len(self.parts) == number:
             alike = entered.shape == h.shape
             self.parts.append((norm(h - entered), norm(entered)) if alike else (norm(h) * torch.nan,) * 2)
         self.is_inside = False
@@ -115,7 +116,8 @@ class _Call:
 
         def told(x: Tensor, f: Tensor) -> Tensor:
             with torch.no_grad():
-                self.parts.append((norm(combine(torch.zeros_like(x), f)), norm(combine(x, torch.zeros_like(f)))))
+                zero = torch.zeros_like(x)
+                self.parts.append((norm(combine(zero, f)), norm(combine(x, zero))))
             return combine(x, f)
 
         return told

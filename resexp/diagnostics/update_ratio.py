@@ -1,6 +1,5 @@
 """How far a step moves the weights."""
 
-import torch
 from torch import Tensor
 
 from resexp.diagnostics.probe import Probe
@@ -18,9 +17,10 @@ def update_ratio(probe: Probe) -> Tensor | None:
     """
     if probe.updated is None:
         return None
-    columns = []
-    for number, block in enumerate(probe.blocks):
-        before = probe.weights(number)
-        moved = together(probe, [probe.updated[f"{block}.{name}"] - w for name, w in before.items()])
-        columns.append(moved / together(probe, [*before.values()]).clamp_min(LEAST))
-    return torch.stack(columns, 1)
+    updated, weights = probe.updated, [probe.weights(number) for number in range(len(probe.blocks))]
+    moved = [
+        [updated[f"{block}.{name}"] - w for name, w in before.items()]
+        for block, before in zip(probe.blocks, weights, strict=True)
+    ]
+    before = [[*before.values()] for before in weights]
+    return together(probe, moved) / together(probe, before).clamp_min(LEAST)

@@ -12,7 +12,7 @@ def weight_grad(probe: Probe) -> Tensor:
 
     Unit: nats by the unit of a weight. Cost: none beyond the pass. Glorot 2010, section 4.2.
     """
-    return torch.stack([together(probe, [*_grads(probe, number).values()]) for number in range(len(probe.blocks))], 1)
+    return together(probe, [[*_grads(probe, number).values()] for number in range(len(probe.blocks))])
 
 
 def of_layer(probe: Probe, layer: str, third: int) -> Tensor | None:
@@ -26,14 +26,18 @@ def of_layer(probe: Probe, layer: str, third: int) -> Tensor | None:
         parts = [grad for end, grad in ends.values() if end in ([layer, "weight"], [f"{layer}_proj", "weight"])]
         parts += [grad.chunk(3, 1)[third] for end, grad in ends.values() if end[-1] == "in_proj_weight"]
         blocks.append(parts)
-    return torch.stack([together(probe, parts) for parts in blocks], 1) if any(blocks) else None
+    return together(probe, blocks) if any(blocks) else None
 
 
-def together(probe: Probe, parts: list[Tensor]) -> Tensor:
-    """The norm of some tensors (R, …) as one, (R,); NaN where there are none."""
-    if not parts:
-        return probe.x.new_full((len(probe),), torch.nan, dtype=torch.float64)
-    return row_norms(torch.stack([row_norms(part) for part in parts], 1))
+def together(probe: Probe, blocks: list[list[Tensor]]) -> Tensor:
+    """The norm of each block's tensors (R, …) as one, (R, L); NaN where it has none."""
+    norms_R = [row_norms(part) for parts in blocks for part in parts]
+    sizes_L = torch.tensor([*map(len, blocks)], device=probe.x.device)
+    out_RL = torch.zeros(len(probe), len(blocks), dtype=torch.float64, device=probe.x.device)
+    if norms_R:
+        where = torch.arange(len(blocks), device=probe.x.device).repeat_interleave(sizes_L)
+        out_RL.index_add_(1, where, torch.stack(norms_R, 1).square())
+    return out_RL.sqrt().where(sizes_L > 0, torch.nan)
 
 
 def _grads(probe: Probe, number: int) -> dict[str, Tensor]:

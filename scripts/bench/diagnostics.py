@@ -1,6 +1,7 @@
 """What looking inside costs: its share of the processor time of a training at the default schedule; and a probe.
 
-The looks are timed within the trainings that they look into, on one thread, so that both see the same machine.
+The looks are timed within the trainings that they look into, on one thread, so that both see the same machine. It is
+that thread's time: in a fresh process the idle threads of a library spin beside it for a while.
 `diagnostics.py [--rounds N]`.
 """
 
@@ -40,9 +41,9 @@ class Timed(Suite):
         self.usual, self.dear, self.blocks, self.seconds = suite.usual, suite.dear, suite.blocks, 0.0
 
     def __call__(self, probe: Probe, *, dear: bool) -> dict[str, Tensor]:
-        began = time.process_time()
+        began = time.thread_time()
         found = super().__call__(probe, dear=dear)
-        self.seconds += time.process_time() - began
+        self.seconds += time.thread_time() - began
         return found
 
 
@@ -50,15 +51,15 @@ def sample(cell: Cell) -> tuple[float, float]:
     """Seconds that a training takes without its looks, and those of the looks."""
     training = build(cell, cell.dials.seed_list, load_data(cell))
     suite = Timed(training.suite)
-    began = time.process_time()
+    began = time.thread_time()
     for _ in fit(replace(training, suite=suite)):
         pass
-    return time.process_time() - began - suite.seconds, suite.seconds
+    return time.thread_time() - began - suite.seconds, suite.seconds
 
 
 def drawing() -> float:
     """Seconds that the pictures of a light training of 48 layers take, the first import of matplotlib included."""
-    began = time.process_time()
+    began = time.thread_time()
     from resexp.figures.layers import heatmap, pixels, profile
 
     steps, layers = [0, 1, 3, 10, 30, 100, 300], [*range(49)]
@@ -66,7 +67,7 @@ def drawing() -> float:
     for _ in range(6):  # quantities
         for draw in (heatmap, profile):
             pixels(draw(values, steps, layers, title="a quantity"))
-    return time.process_time() - began
+    return time.thread_time() - began
 
 
 def probe() -> float:
