@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 # Shapes: T steps, N layers.
@@ -29,8 +30,7 @@ SIZE = (6.4, 3.6)
 
 def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, title: str, log: bool = True) -> Figure:
     """A column per step, a row per layer, the first at the bottom; what is not finite, or ≤ 0 where `log`, is grey."""
-    figure = _figure()
-    axes = figure.add_subplot(title=title, xlabel="step", ylabel="layer")
+    figure, axes = _figure(title, "step", "layer")
     shown = np.ma.masked_invalid(values_TN.T)
     if log:
         shown = np.ma.masked_less(shown, LEAST)
@@ -39,7 +39,9 @@ def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, ti
     axes.set_facecolor("lightgrey")
     axes.set_xticks(range(len(steps)), [f"{step:,}" for step in steps])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.colorbar(colors, cax=figure.add_axes((0.83, 0.13, 0.025, 0.78)))
+    bar = figure.colorbar(colors, cax=figure.add_axes((0.83, 0.13, 0.025, 0.78)))
+    if log:
+        _powers(bar.ax.yaxis)
     return figure
 
 
@@ -53,8 +55,7 @@ def profile(
     theory_N: Array | None = None,
 ) -> Figure:
     """A line per step over the layers, from dark to bright as training goes on; the theory's at its start is dashed."""
-    figure = _figure()
-    axes = figure.add_subplot(title=title, xlabel="layer")
+    figure, axes = _figure(title, "layer")
     tints = np.linspace(0.0, 0.9, len(steps))
     for values_N, step, tint in zip(values_TN, steps, tints, strict=True):
         shown = np.where(np.isfinite(values_N), values_N, np.nan)
@@ -69,11 +70,25 @@ def profile(
     return figure
 
 
-def _figure() -> Figure:
-    """An empty one with fixed margins: finding fitting ones takes as long as drawing."""
+def _figure(title: str, xlabel: str, ylabel: str = "") -> tuple[Figure, Axes]:
+    """Empty axes with all in fixed places: finding fitting ones takes longer than drawing."""
     figure = Figure(figsize=SIZE)
-    figure.subplots_adjust(left=0.12, right=0.8, bottom=0.13, top=0.91)
-    return figure
+    axes = figure.add_axes((0.12, 0.13, 0.68, 0.78))
+    axes.set_title(title, y=1.0)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.xaxis.set_label_coords(0.5, -0.1)
+    axes.yaxis.set_label_coords(-0.1, 0.5)
+    return figure, axes
+
+
+def _powers(axis: Axis) -> None:
+    """Few ticks, in plain text: formulas take as long to set as all else."""
+    low, high = axis.get_view_interval()
+    powers = LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=8)
+    axis.set_major_locator(powers if high > 5 * low else MaxNLocator(5))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:
@@ -99,3 +114,4 @@ def _log_axis(axes: Axes, values: Array) -> None:
     if len(known):
         axes.set_yscale("log")
         axes.set_ylim(bottom=max(known.min() / 2, known.max() * 10.0**-DECADES), top=known.max() * 2)
+        _powers(axes.yaxis)
