@@ -33,7 +33,7 @@ def look(cell: Cell) -> Probed:
     data = load_data(cell)
     with threads(cell.dials.threads):
         training = build(cell, cell.dials.seed_list, data)
-        xray = Xray(Suite(QUANTITIES, ()), training.pack, training.data, lr=0.0)
+        xray = Xray(Suite(QUANTITIES, ()), training.pack, training.data, training.optimizer)
 
         def measure(**how: Any) -> Mapping[str, Any]:
             xray.probe = replace(xray.probe, **how)

@@ -57,6 +57,7 @@ class Probe:
         headless: whether the gradients are of the loss of h_L, in place of the output.
         vmapped: whether replicates go through the network at once; else R is 1.
         updated: the parameters one training step later, where there was one.
+        preconditioner: gives what the optimizer divides gradients by, by parameter, (R, …); None where it does not.
         lr: what the one step of `one_step` takes.
         shapes: those of one replicate's streams by the number of samples, found on the way.
 
@@ -72,6 +73,7 @@ class Probe:
     headless: bool = False
     vmapped: bool = False
     updated: Mapping[str, Tensor] | None = None
+    preconditioner: Callable[[], Mapping[str, Tensor] | None] = lambda: None
     lr: float = 1e-3
     shapes: dict[int, list[torch.Size]] = field(default_factory=dict)
 

@@ -1,5 +1,7 @@
 """The curvature of the loss."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,16 +21,22 @@ def sharpness(probe: Probe) -> Tensor:
     Full-batch gradient descent is unstable above 2/η, with heavy ball above 2(1 + β)/η. Unit: nats by the square of a
     weight's. Cost: about 16 backward passes on half of the batch. Cohen 2021 (2103.00065).
     """
+    return largest_curvature(probe)
+
+
+def largest_curvature(probe: Probe, scale: Mapping[str, Tensor] | None = None) -> Tensor:
+    """λ_max of S H S, (R,), H the Hessian and S diagonal: `scale`, by parameter, or 1."""
     probe = probe.few(INPUTS)
     params = probe.leaves()
     leaves = [*params.values()]
+    scale_RP = _flat([scale[name] for name in params]) if scale else torch.ones((), device=probe.x.device)
     loss = probe.losses(probe.run(params).output).sum()
     grads = torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True)
-    rest_RP = _start(_flat(grads).detach(), probe.generator("sharpness"))
+    rest_RP = _start(scale_RP * _flat(grads).detach(), probe.generator("sharpness"))
     last_RP, norms, alphas = torch.zeros_like(rest_RP), [row_norms(rest_RP)], []
     v_RP = _over(rest_RP, norms[0])
     for _ in range(ITERATIONS):
-        rest_RP = _flat(_pulled(grads, leaves, v_RP))
+        rest_RP = scale_RP * _flat(_pulled(grads, leaves, scale_RP * v_RP))
         alphas.append(torch.linalg.vecdot(rest_RP, v_RP).double())
         rest_RP.addcmul_(v_RP, alphas[-1].to(v_RP)[:, None], value=-1)
         rest_RP.addcmul_(last_RP, norms[-1].to(v_RP)[:, None], value=-1)
@@ -50,7 +58,7 @@ def _pulled(grads: tuple[Tensor, ...], leaves: list[Tensor], v_RP: Tensor) -> tu
     return torch.autograd.grad(outputs, leaves, cotangents, retain_graph=True, materialize_grads=True)
 
 
-def _flat(parts: tuple[Tensor, ...]) -> Tensor:
+def _flat(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.reshape(len(part), -1) for part in parts], 1)
 
 

@@ -82,7 +82,7 @@ def fit(training: Training, start: State | None = None, due: Callable[[], bool] 
     batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
     look = subset(data.validation)
     rates = [group["lr"] for group in optimizer.param_groups]
-    xray = Xray(training.suite, pack, data, rates[0])
+    xray = Xray(training.suite, pack, data, optimizer)
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
     finite, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0

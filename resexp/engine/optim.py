@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from resexp.engine.pack import Pack
@@ -17,6 +18,17 @@ def optimizer_for(pack: Pack, make: Callable[[list[dict[str, Any]]], Optimizer])
     for row, grad in zip(rows, pack.grads_RP, strict=True):
         row.grad = grad
     return make([{"params": [row]} for row in rows])
+
+
+def preconditioner(optimizer: Optimizer) -> Tensor | None:
+    """What Adam divides by in its last step, √(v/(1 − β₂ᵗ)) + ε, (R, P); None of what keeps no second moments v."""
+    rows = []
+    for group in optimizer.param_groups:
+        known = optimizer.state[group["params"][0]]
+        if not {"exp_avg_sq", "step"} <= known.keys():
+            return None
+        rows.append((known["exp_avg_sq"] / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
+    return torch.stack(rows)
 
 
 class Schedule(Protocol):

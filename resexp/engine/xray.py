@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from resexp.data.dataset import Data, Split
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import Probe
 from resexp.diagnostics.suite import SAMPLES, VALUES, Suite
 from resexp.engine.events import Layers
+from resexp.engine.optim import preconditioner
 from resexp.engine.pack import Lane, Pack
 from resexp.seeding import key
 
@@ -20,8 +22,8 @@ Before = tuple[Tensor, dict[str, Tensor]]
 class Xray:
     """Measures the quantities of a suite on a fixed batch, the same for all replicates and arms of a data set."""
 
-    def __init__(self, suite: Suite, pack: Pack, data: Data, lr: float) -> None:
-        self.suite, self.pack = suite, pack
+    def __init__(self, suite: Suite, pack: Pack, data: Data, optimizer: Optimizer) -> None:
+        self.suite, self.pack, self.optimizer = suite, pack, optimizer
         self.device = torch.device("cpu") if pack.device.type == "mps" else pack.device  # it has no float64
         batch = probe_batch(data.train)
         self.probe = Probe(
@@ -32,7 +34,7 @@ class Xray:
             x=data.standardise(batch.x).to(self.device),
             y=batch.y.to(self.device),
             vmapped=pack.mode == "vmap",
-            lr=lr,
+            lr=optimizer.param_groups[0]["lr"],
         )
 
     def before(self, step: int) -> Before | None:
@@ -56,7 +58,12 @@ class Xray:
             params=self._views(was[0], rows),
             buffers={name: b[rows].to(self.device) for name, b in was[1].items()},
             updated=self._views(self.pack.weights_RP.detach(), rows) if before else None,
+            preconditioner=lambda: self._preconditioner(rows),
         )
+
+    def _preconditioner(self, rows: slice) -> dict[str, Tensor] | None:
+        divisors_RP = preconditioner(self.optimizer)
+        return None if divisors_RP is None else self._views(divisors_RP, rows)
 
     def _views(self, weights_RP: Tensor, rows: slice) -> dict[str, Tensor]:
         return {name: view.to(self.device) for name, view in self.pack.views(weights_RP, rows).items()}

@@ -1,7 +1,7 @@
 """What a network at initialisation tells of how deep it can be trained, in numbers and in words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,10 @@ from resexp.theory.trainable import EPSILON, RANGE
 
 Array = NDArray[np.float64]
 
-PARALLEL = 1 - EPSILON
-"""The mean cosine of inputs from which a network hardly tells them apart: within theory's ε of 1."""
+
+def parallel(cosines: Array) -> NDArray[np.bool_]:
+    """Whether inputs are hardly told apart at h_0 … h_L: theory's ε is left of what their mean cosine lacked of 1."""
+    return np.asarray(1 - cosines < EPSILON * (1 - cosines[0]))
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,12 @@ class Probed:
         return {"config": dict(self.config), **gains, "layers": layers, **known}
 
 
-def measured_depth(backward: Gain, cosines: Sequence[float] | Array) -> float:
+def measured_depth(backward: Gain, cosines: Array) -> float:
     """The depth at which squared gradients span the range, or inputs are parallel, whichever is less; else infinite."""
     gain = abs(math.log(backward.measured)) if backward.measured else 0.0
     by_gradient = math.log(RANGE) / gain if gain > 1e-9 else math.inf
-    parallel = np.flatnonzero(np.asarray(cosines) >= PARALLEL)
-    by_cosine = float(parallel[0]) if len(parallel) and parallel[0] > 0 else math.inf
-    return min(by_gradient, by_cosine)
+    where = np.flatnonzero(parallel(cosines))
+    return min(by_gradient, float(where[0]) if len(where) else math.inf)
 
 
 def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Array], limit: float, advice: str) -> str:
@@ -112,8 +113,8 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
     growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
     if growth >= math.log10(RANGE) / 2:
         found.append(f"the stream grows {_power(growth)}-fold")
-    if cosines[-1] >= PARALLEL:
-        found.append(f"inputs become parallel (cosine {cosines[-1]:.3f} after {depth} blocks)")
+    if parallel(cosines)[-1]:
+        found.append(f"inputs become parallel (cosine {cosines[0]:.2f} to {cosines[-1]:.3f} in {depth} blocks)")
     if depth > limit:
         found = found or [f"signals last for about {limit:.0f} blocks"]
         return f"{'; '.join(found)}: will hardly train at depth {depth}{advice}"

@@ -32,9 +32,13 @@ LOOKS = {
     "jacobian_rms": Look("‖J‖_F/√n"),
     "shattering": Look("autocorrelation of gradients at lag 5", "gradient", log=False),
     "sharpness": Look("sharpness, λ_max of the Hessian", "gradient"),
+    "preconditioned_sharpness": Look("sharpness of the preconditioned Hessian", "gradient"),
 }
 
-NETWORK_WIDE = {"one_step", "jacobian_max", "jacobian_median", "jacobian_rms", "shattering", "sharpness"}
+NETWORK_WIDE = {
+    *("one_step", "jacobian_max", "jacobian_median", "jacobian_rms", "shattering"),
+    *("sharpness", "preconditioned_sharpness"),
+}
 """Those of the network as a whole."""
 
 

@@ -10,8 +10,9 @@ from resexp.theory.arms import Arm, Block, without_theory
 from resexp.theory.prediction import Prediction, adds_means, predict
 from resexp.theory.stream import Stream
 
-EPSILON, RANGE, MOST = 0.05, 1e8, 1024
-"""Defaults: ε and the range of squared gradients, to be fitted per optimizer, and the deepest network looked at."""
+EPSILON, RANGE, MOST = 0.25, 1e8, 1024
+"""Defaults: ε and the range of squared gradients, by which AdamW's trainings are foretold best, and the deepest network
+looked at."""
 
 GROWN = 1e12
 """A variance at which every activation is as good as its limit at infinity."""
@@ -27,7 +28,7 @@ class TrainableDepth:
     Attributes:
         gradient: the first at which squared gradients of the stream span the range over the blocks; nan where they
             have no theory, see `predict`.
-        correlation: the first at which the cosine of the pair is within ε of where it tends to.
+        correlation: the first at which ε is left of the way from the cosine of the pair to where it tends.
 
     """
 
@@ -46,9 +47,9 @@ def trainable_depth(
     """min(L_c, ln(range)/|ln G|), whatever depth the arm itself has; None where `without_theory` has a reason.
 
     G is the gain of squared gradients per block; where it differs from block to block, their span over the blocks
-    decides. L_c is the first depth at which |c − c*| < ε; a pair that starts so close to c* tells nothing, and L_c is
-    then infinite. Schoenholz 2017 (1611.01232) has trainability end at about 6 ξ_c. Limits beyond `most` blocks are
-    given as infinite.
+    decides. L_c is the first depth at which |c − c*| < ε |c_0 − c*|: relative to the cosine at the start, in which data
+    sets differ. Schoenholz 2017 (1611.01232) has trainability end at about 6 ξ_c. Limits beyond `most` blocks are given
+    as infinite.
     """
     if without_theory(arm):
         return None
@@ -61,8 +62,8 @@ def trainable_depth(
         return _first(np.maximum.accumulate(path) - np.minimum.accumulate(path) >= span)
 
     def correlation(prediction: Prediction) -> float:
-        near = np.abs(prediction.cosines - goal) < epsilon
-        return np.inf if near[0] else _first(near)
+        left = np.abs(prediction.cosines - goal)
+        return _first(left < epsilon * left[0])
 
     deepest = _at(arm, most)
     limits = {limit: limit(deepest) for limit in (gradient, correlation)}

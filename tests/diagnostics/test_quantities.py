@@ -1,5 +1,7 @@
 """Each quantity against an independent computation of its definition, on small networks in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from resexp.diagnostics.jacobian_median import jacobian_median
 from resexp.diagnostics.jacobian_rms import jacobian_rms
 from resexp.diagnostics.one_step import one_step
 from resexp.diagnostics.pair_cosine import pair_cosine
+from resexp.diagnostics.preconditioned_sharpness import preconditioned_sharpness
 from resexp.diagnostics.probe import probe_of
 from resexp.diagnostics.query_grad import query_grad
 from resexp.diagnostics.rank_residual import rank_residual
@@ -200,9 +203,8 @@ def test_one_step(make):
     close(one_step(probe), [expected.item()], rtol=1e-7)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(make, sign):
-    """Also where one below 0 is larger in size, as the negative loss has it."""
+def small(make, sign=1):
+    """A network of few parameters, a probe of it, and the Hessian."""
     network, probe = make(
         "width=2", "depth=1", "activation=tanh", shape=(2, 2), batch=20, loss=lambda o, y: sign * F.cross_entropy(o, y)
     )
@@ -213,10 +215,34 @@ def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(make, sign):
         parts = {n: v.view(p.shape) for (n, p), v in zip(params.items(), flat.split(sizes), strict=True)}
         return probe.loss(functional_call(network, parts, (probe.x,)), probe.y)
 
-    values = torch.linalg.eigvalsh(hessian(loss, torch.cat([p.detach().flatten() for p in params.values()])))
+    return params, probe, hessian(loss, torch.cat([p.detach().flatten() for p in params.values()]))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(make, sign):
+    """Also where one below 0 is larger in size, as the negative loss has it."""
+    _, probe, matrix = small(make, sign)
+    values = torch.linalg.eigvalsh(matrix)
     assert (values[-1] < values.abs().max()) == (sign < 0)
     assert sharpness(probe) <= values[-1] + 1e-9
     close(sharpness(probe), [values[-1]], rtol=0.05)
+
+
+def test_adam_sees_the_hessian_over_what_it_divides_by(make):
+    params, probe, matrix = small(make)
+    assert preconditioned_sharpness(probe) is None
+    generator = torch.Generator().manual_seed(1)
+    divisors = {n: torch.rand(1, *p.shape, generator=generator, dtype=p.dtype) + 0.1 for n, p in params.items()}
+    scale = torch.cat([d.flatten() for d in divisors.values()]).rsqrt()
+    expected = torch.linalg.eigvalsh(scale[:, None] * matrix * scale)[-1]
+    close(preconditioned_sharpness(replace(probe, preconditioner=lambda: divisors)), [expected], rtol=0.05)
+
+
+def test_a_parameter_that_the_gradient_does_not_depend_on_has_no_curvature():
+    network = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 2)).double()
+    network.register_parameter("unused", nn.Parameter(torch.ones(4, dtype=torch.float64)))
+    x, y = torch.randn(5, 3, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1])
+    assert sharpness(probe_of(network, x, y)) > 0
 
 
 def test_block_deletion_by_hand(make):

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from resexp.build import build, load_data
-from resexp.engine.events import Layers, State, Steps
+from resexp.engine.events import End, Layers, State, Steps
 from resexp.engine.fit import fit
+from resexp.engine.optim import preconditioner
 
 ZOO = [
     ("model=mlp", "normalizer=batchnorm", "body.dropout=0.3"),
@@ -101,3 +102,28 @@ def test_a_resumed_training_looks_where_the_undisturbed_does(cell, stop_at):
     for one, other in zip(whole, halves, strict=True):
         for name, values in one.values.items():
             np.testing.assert_array_equal(values, other.values[name])
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_what_adam_divides_by(cell, name):
+    small = cell(f"optimizer={name}", "steps=2", "seeds=2")
+    training = build(small, small.dials.seed_list, load_data(small))
+    assert preconditioner(training.optimizer) is None
+    events = [*fit(training)]
+    assert isinstance(events[-1], End)
+    divisors_RP = preconditioner(training.optimizer)
+    if name == "sgd":
+        assert divisors_RP is None
+        return
+    second, *_ = (s["exp_avg_sq"] for s in training.optimizer.state.values())
+    torch.testing.assert_close(divisors_RP[0], (second / (1 - 0.999**2)).sqrt() + 1e-8)
+
+
+def test_sharpness_as_adam_sees_it_is_looked_at_where_adam_trains(cell):
+    for name in ("adamw", "sgd"):
+        asked = ("diagnostics=light", "diagnostics.dear=[preconditioned_sharpness]", "steps=3", "seeds=2")
+        first, *middle, last = look(cell(f"optimizer={name}", *asked))[3]
+        known = [one.values.get("preconditioned_sharpness") for one in (first, last)]
+        assert all(value is None or (value.shape == (2,) and (value > 0).all()) for value in known)
+        assert [value is None for value in known] == [name == "sgd"] * 2
+        assert not any("preconditioned_sharpness" in one.values for one in middle)
