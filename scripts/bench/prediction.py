@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,15 +77,15 @@ def rows(cells: Sequence[Foretold]) -> Iterator[str]:
     yield "| foretold by | cells of | balanced accuracy | trained, right | not, right | trained, wrong | not, wrong |"
     yield "|---|---|---|---|---|---|---|"
 
-    def row(rule: str, out: str, foretold: np.ndarray) -> str:
-        c = Confusion.of(foretold, trained)
+    def row(rule: str, out: str, foretold: np.ndarray, among: Any = slice(None)) -> str:
+        c = Confusion.of(foretold[among], trained[among])
         counts = c.trained_trained, c.not_not, c.not_trained, c.trained_not
         return f"| {rule} | {out} | {c.balanced_accuracy:.3f} | {' | '.join(map(str, counts))} |"
 
-    for out, groups in (
-        ("arms left out", [cell.arm for cell in cells]),
-        ("data sets left out", [cell.dataset for cell in cells]),
-    ):
+    sets = [cell.dataset for cell in cells]
+    for out, groups in (("arms left out", [cell.arm for cell in cells]), ("data sets left out", sets)):
+        if len({*groups}) == 1:
+            continue
         for rule, fit, known in (
             ("gradient span and cosine", fit_limits, seen[:, :2]),
             ("gradient span and share of 1 − cosine lost", fit_limits, seen[:, ::2]),
@@ -93,7 +94,10 @@ def rows(cells: Sequence[Foretold]) -> Iterator[str]:
             ("what most do", fit_majority, depth),
         ):
             yield row(rule, out, left_out(fit, known, trained, groups))
-    yield row("`resexp probe` as it is", "all", np.array([cell.theory for cell in cells]))
+    told = np.array([cell.theory for cell in cells])
+    yield row("`resexp probe` as it is", "all", told)
+    for name in sorted({*sets}):
+        yield row("`resexp probe` as it is", name, told, np.array(sets) == name)
     fitted = [fit_limits(known, trained).limits for known in (seen[:, :2], seen[:, ::2])]
     yield f"\n{len(cells)} cells, {trained.sum()} trained. Limits fitted to all: {fitted}"
 
