@@ -96,7 +96,7 @@ def rows(cells: Sequence[Foretold]) -> Iterator[str]:
             yield row(rule, out, left_out(fit, known, trained, groups))
     told = np.array([cell.theory for cell in cells])
     yield row("`resexp probe` as it is", "all", told)
-    for name in sorted({*sets}):
+    for name in sorted({*sets}) if len({*sets}) > 1 else ():
         yield row("`resexp probe` as it is", name, told, np.array(sets) == name)
     fitted = [fit_limits(known, trained).limits for known in (seen[:, :2], seen[:, ::2])]
     yield f"\n{len(cells)} cells, {trained.sum()} trained. Limits fitted to all: {fitted}"
