@@ -13,7 +13,8 @@ import resexp
 from resexp.cli import main
 from resexp.kinds import InputError
 from resexp.probing import look
-from resexp.stats.diagnosis import Gain, diagnose
+from resexp.stats.diagnosis import Gain, diagnose, measured_depth
+from resexp.theory import Arm, trainable_depth
 
 ARMS = {  # of digits at depth 48: whether it should train, and why not
     ("none", "on"): "gradient grows by 1.4",
@@ -194,6 +195,42 @@ def test_each_part_of_a_module_keeps_its_mode():
     resexp.probe(module, torch.randn(6, 8))
     assert [block[1].training for block in module.blocks] == [False, True, True]
     assert module.training
+
+
+def test_what_a_network_overwrites_was_seen_before():
+    class Net(nn.Module):
+        def __init__(self, inplace):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Sequential(nn.ReLU(), nn.Linear(8, 8)) for _ in range(3)])
+            self.inplace = inplace
+
+        def forward(self, x):
+            x = 2 * x
+            for block in self.blocks:
+                if self.inplace:
+                    x += block(x)
+                else:
+                    x = x + block(x)
+            return x
+
+    batch, seen = torch.randn(6, 8), []
+    for inplace in (True, False):
+        torch.manual_seed(0)
+        seen.append(resexp.probe(Net(inplace), batch).layers)
+    for name, values in seen[0].items():
+        np.testing.assert_allclose(values, seen[1][name], rtol=1e-5, err_msg=name)
+
+
+def test_inputs_that_are_parallel_from_the_start_tell_nothing():
+    torch.manual_seed(0)
+    assert "parallel" not in resexp.probe(_Several(lambda h: h), torch.randn(1, 8).repeat(6, 1)).diagnosis
+    assert trainable_depth(Arm(depth=1, residual="off", cosine=1 - 1e-7)).correlation == math.inf
+
+
+def test_inputs_that_part_again_are_not_parallel():
+    steady = Gain(1.0, 1.0, 1.0, None)
+    assert measured_depth(steady, np.array([0.2, 0.9, 0.91, 0.7])) == math.inf
+    assert measured_depth(steady, np.array([0.2, 0.9, 0.7, 0.9, 0.91])) == 3
 
 
 def test_the_interval_covers_the_mean_of_log_gains():

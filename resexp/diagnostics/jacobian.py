@@ -32,13 +32,13 @@ class Jacobian:
         """h_L, (R, B, …)."""
         return self.probe.run(taps=self.taps).streams[-1]
 
-    def exact(self) -> Tensor | None:
+    def matrix(self) -> Tensor | None:
         """J itself, (R, S, n, n); None where the stream is not of width ≤ 128 throughout."""
         start, end = self.start.shape, self.taps[-1].shape
         if len(start) != 3 or max(start[2], end[2]) > EXACT:
             return None
         units = torch.eye(end[2], dtype=self.start.dtype, device=self.start.device)
-        if start[1] == self.count:  # a copy of the inputs for each row
+        if start[1] == self.count > 1:  # a copy of the inputs for each row; whether one alone mixes is not known
             copies = self.probe.repeated(len(units) * self.count)
             taps = copies.taps()
             h, cotangents = copies.run(taps=taps).streams[-1], units.repeat_interleave(self.count, 0)
@@ -51,7 +51,7 @@ class Jacobian:
 
     def singular_values(self) -> Tensor | None:
         """All of them, (R, S, n) from the largest down; None where J is not computed exactly."""
-        jacobian = self.exact()
+        jacobian = self.matrix()
         if jacobian is None:
             return None
         finite = jacobian.isfinite().all(-1).all(-1)

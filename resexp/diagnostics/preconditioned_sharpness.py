@@ -9,8 +9,9 @@ from resexp.diagnostics.sharpness import largest_curvature
 def preconditioned_sharpness(probe: Probe) -> Tensor | None:
     """λ_max of P^(−½) H P^(−½), (R,), H as of `sharpness` and P = √v̂ + ε that of the training step beside the look.
 
-    Full-batch Adam is unstable above (2 + 2β₁)/((1 − β₁)η), 38/η at β₁ = 0.9. None where the optimizer keeps no second
-    moments v. Unit: nats by the square of an update's. Cost: that of `sharpness`. Cohen 2022 (2207.14484), section 3.
+    Full-batch Adam is unstable above (2 + 2β₁)/((1 − β₁)η), 38/η at β₁ = 0.9. Weights whose gradients have always been
+    near 0, where P is hardly more than ε, weigh most. None where it is not Adam that trains. Unit: nats by the square
+    of an update's. Cost: that of `sharpness`. Cohen 2022 (2207.14484), section 3.
     """
     divisors = probe.preconditioner()
     return largest_curvature(probe, {name: p.rsqrt() for name, p in divisors.items()}) if divisors else None

@@ -110,7 +110,7 @@ class Probe:
         return torch.stack([self.loss(part(r), self.y) for r in range(len(self))])
 
     def taps(self) -> list[Tensor]:
-        """Zeros to be added to each stream on its way, by which to derive."""
+        """Zeros to be added to each stream, by which to derive."""
         if len(self.x) not in self.shapes:
             with torch.no_grad():
                 first = {name: v[0].clone() for name, v in {**self.params, **self.buffers}.items()}
@@ -137,7 +137,7 @@ class Probe:
     def _pass(self) -> tuple[Trace, list[Tensor], dict[str, Tensor]]:
         taps, params = self.taps(), self.leaves()
         seen = self.run(params, taps, inside=True)
-        loss = self.losses(seen.streams[-1] + taps[-1] if self.headless else seen.output).sum()
+        loss = self.losses(seen.streams[-1] if self.headless else seen.output).sum()
         grads = torch.autograd.grad(loss, [*taps, *params.values()], materialize_grads=True)
         named = dict(zip(params, grads[len(taps) :], strict=True))
         detached: Trace = tree_map_only(Tensor, lambda t: t.detach(), seen)

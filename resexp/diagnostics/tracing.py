@@ -47,7 +47,7 @@ def trace(
 ) -> Trace:
     """Call a network with these parameters and buffers.
 
-    `taps`, where given, are added to the streams on their way: what depends on h_l can be derived by tap l. `skip` are
+    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` are
     the indices of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside`
     there are no peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
     """
@@ -78,10 +78,9 @@ class _Call:
         self.is_inside = False
 
     def _tapped(self, h: Tensor) -> Tensor:
+        h = h + self.taps[len(self.streams)] if self.taps else h
         self.streams.append(h)
-        return (
-            h + self.taps[len(self.streams) - 1] if self.taps else h.clone()
-        )  # a block may begin with something in place
+        return h.clone()  # a block may begin with something in place
 
     def enter(self, block: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Before a block."""

@@ -22,5 +22,5 @@ def update_ratio(probe: Probe) -> Tensor | None:
         [updated[f"{block}.{name}"] - w for name, w in before.items()]
         for block, before in zip(probe.blocks, weights, strict=True)
     ]
-    before = [[*before.values()] for before in weights]
-    return together(probe, moved) / together(probe, before).clamp_min(LEAST)
+    norms_RL = together(probe, [[*before.values()] for before in weights])
+    return together(probe, moved) / norms_RL.clamp_min(LEAST)

@@ -31,13 +31,10 @@ def of_layer(probe: Probe, layer: str, third: int) -> Tensor | None:
 
 def together(probe: Probe, blocks: list[list[Tensor]]) -> Tensor:
     """The norm of each block's tensors (R, …) as one, (R, L); NaN where it has none."""
-    norms_R = [row_norms(part) for parts in blocks for part in parts]
-    sizes_L = torch.tensor([*map(len, blocks)], device=probe.x.device)
-    out_RL = torch.zeros(len(probe), len(blocks), dtype=torch.float64, device=probe.x.device)
-    if norms_R:
-        where = torch.arange(len(blocks), device=probe.x.device).repeat_interleave(sizes_L)
-        out_RL.index_add_(1, where, torch.stack(norms_R, 1).square())
-    return out_RL.sqrt().where(sizes_L > 0, torch.nan)
+    none_R = probe.x.new_full((len(probe),), torch.nan, dtype=torch.float64)
+    norms_R = [row_norms(part) for parts in blocks for part in parts or [none_R]]
+    squares = torch.stack(norms_R, 1).square().split([len(parts) or 1 for parts in blocks], 1)
+    return torch.stack([square.sum(1) for square in squares], 1).sqrt()
 
 
 def _grads(probe: Probe, number: int) -> dict[str, Tensor]:

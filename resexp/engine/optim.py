@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from resexp.engine.pack import Pack
 
@@ -21,11 +21,11 @@ def optimizer_for(pack: Pack, make: Callable[[list[dict[str, Any]]], Optimizer])
 
 
 def preconditioner(optimizer: Optimizer) -> Tensor | None:
-    """What Adam divides by in its last step, √(v/(1 − β₂ᵗ)) + ε, (R, P); None of what keeps no second moments v."""
+    """What Adam divided by in its last step, √(v/(1 − β₂ᵗ)) + ε, (R, P); None before a step, and of all but Adam."""
     rows = []
     for group in optimizer.param_groups:
-        known = optimizer.state[group["params"][0]]
-        if not {"exp_avg_sq", "step"} <= known.keys():
+        known = optimizer.state.get(group["params"][0])
+        if not known or not isinstance(optimizer, Adam | AdamW):
             return None
         rows.append((known["exp_avg_sq"] / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
     return torch.stack(rows)

@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 # Shapes: T steps, N layers.
@@ -40,7 +40,7 @@ def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, ti
     axes.set_xticks(range(len(steps)), [f"{step:,}" for step in steps])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     bar = figure.colorbar(colors, cax=figure.add_axes((0.83, 0.13, 0.025, 0.78)))
-    if log:
+    if isinstance(colors.norm, LogNorm):
         _powers(bar.ax.yaxis)
     return figure
 
@@ -85,10 +85,13 @@ def _figure(title: str, xlabel: str, ylabel: str = "") -> tuple[Figure, Axes]:
 def _powers(axis: Axis) -> None:
     """Few ticks, in plain text: formulas take as long to set as all else."""
     low, high = axis.get_view_interval()
-    powers = LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=8)
-    axis.set_major_locator(powers if high > 5 * low else MaxNLocator(5))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
+    if high > 5 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=8))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(ScalarFormatter())
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:

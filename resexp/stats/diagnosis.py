@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resexp.record.result import number
 from resexp.stats.paired import t_interval
-from resexp.theory.trainable import EPSILON, RANGE
+from resexp.theory.trainable import EPSILON, NEAR, RANGE
 
 # Shapes: R replicates, L blocks.
 
@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 def parallel(cosines: Array) -> NDArray[np.bool_]:
     """Whether inputs are hardly told apart at h_0 … h_L: theory's ε is left of what their mean cosine lacked of 1."""
-    return np.asarray(1 - cosines < EPSILON * (1 - cosines[0]))
+    left = 1 - cosines
+    return np.asarray((left < EPSILON * left[0]) & (left[0] > NEAR))
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ class Probed:
 
 
 def measured_depth(backward: Gain, cosines: Array) -> float:
-    """The depth at which squared gradients span the range, or inputs are parallel, whichever is less; else infinite."""
+    """The depth at which squared gradients span the range, or inputs are parallel to the end; else infinite."""
     gain = abs(math.log(backward.measured)) if backward.measured else 0.0
     by_gradient = math.log(RANGE) / gain if gain > 1e-9 else math.inf
-    where = np.flatnonzero(parallel(cosines))
-    return min(by_gradient, float(where[0]) if len(where) else math.inf)
+    told_apart = np.flatnonzero(~parallel(cosines))[-1]
+    return min(by_gradient, float(told_apart + 1) if told_apart < len(cosines) - 1 else math.inf)
 
 
 def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Array], limit: float, advice: str) -> str:

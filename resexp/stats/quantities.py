@@ -36,8 +36,13 @@ LOOKS = {
 }
 
 NETWORK_WIDE = {
-    *("one_step", "jacobian_max", "jacobian_median", "jacobian_rms", "shattering"),
-    *("sharpness", "preconditioned_sharpness"),
+    "one_step",
+    "jacobian_max",
+    "jacobian_median",
+    "jacobian_rms",
+    "shattering",
+    "sharpness",
+    "preconditioned_sharpness",
 }
 """Those of the network as a whole."""
 

@@ -14,6 +14,9 @@ EPSILON, RANGE, MOST = 0.25, 1e8, 1024
 """Defaults: ε and the range of squared gradients, by which AdamW's trainings are foretold best, and the deepest network
 looked at."""
 
+NEAR = 1e-5
+"""A pair whose cosine is so near to where it tends tells nothing."""
+
 GROWN = 1e12
 """A variance at which every activation is as good as its limit at infinity."""
 
@@ -48,8 +51,8 @@ def trainable_depth(
 
     G is the gain of squared gradients per block; where it differs from block to block, their span over the blocks
     decides. L_c is the first depth at which |c − c*| < ε |c_0 − c*|: relative to the cosine at the start, in which data
-    sets differ. Schoenholz 2017 (1611.01232) has trainability end at about 6 ξ_c. Limits beyond `most` blocks are given
-    as infinite.
+    sets differ; where that is c* itself it tells nothing, and L_c is infinite. Schoenholz 2017 (1611.01232) has
+    trainability end at about 6 ξ_c. Limits beyond `most` blocks are given as infinite.
     """
     if without_theory(arm):
         return None
@@ -63,7 +66,7 @@ def trainable_depth(
 
     def correlation(prediction: Prediction) -> float:
         left = np.abs(prediction.cosines - goal)
-        return _first(left < epsilon * left[0])
+        return _first(left < epsilon * left[0]) if left[0] > NEAR else np.inf
 
     deepest = _at(arm, most)
     limits = {limit: limit(deepest) for limit in (gradient, correlation)}

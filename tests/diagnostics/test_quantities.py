@@ -238,6 +238,32 @@ def test_adam_sees_the_hessian_over_what_it_divides_by(make):
     close(preconditioned_sharpness(replace(probe, preconditioner=lambda: divisors)), [expected], rtol=0.05)
 
 
+def test_a_stream_without_a_gradient_and_a_batch_of_one(make):
+    """Neither tells whether inputs depend on one another, and neither ends in an error."""
+
+    class Detached(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.linear(x.detach()).relu()
+
+    x, y = torch.randn(5, 3, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1])
+    detached = probe_of(nn.Sequential(Detached(), Detached()).double(), x, y)
+    assert sharpness(detached).isfinite().all()
+    assert block_deletion(detached).isfinite().all()
+    normed = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), Centred()) for _ in range(2))).double()
+    assert jacobian_max(probe_of(normed, x[:1], y[:1])) < 1e-12  # of one sample, nothing is left
+
+
+class Centred(nn.Module):
+    """Takes off the mean over the batch."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
 def test_a_parameter_that_the_gradient_does_not_depend_on_has_no_curvature():
     network = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 2)).double()
     network.register_parameter("unused", nn.Parameter(torch.ones(4, dtype=torch.float64)))
