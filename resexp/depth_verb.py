@@ -29,8 +29,9 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     parser.epilog = EPILOG
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as of resexp train")
     parser.add_argument("-m", "--multirun", action="store_true", help="as of resexp train; it goes without saying")
-    parser.add_argument("--json", action="store_true", help="a list with one object per arm")
-    parser.add_argument("--dry-run", action="store_true", help="the first cells, and the most that a search takes")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--json", action="store_true", help="a list with one object per arm")
+    instead.add_argument("--dry-run", action="store_true", help="the first cells, and the most that a search takes")
     parser.add_argument("--config-dir", metavar="DIR", help="your own options")
     args = parser.parse_intermixed_args(argv)
     composer = Composer(args.config_dir)

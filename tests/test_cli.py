@@ -76,6 +76,7 @@ def test_what_needs_no_torch_imports_none(args):
         ("depth", "seeds=[1,2]"),
         ("depth", "hydra/sweeper=basic"),
         ("depth", "--jsn"),
+        ("depth", "--json", "--dry-run"),
         ("depth", "outputs=/proc/nowhere"),
         ("compare", "norm=pre"),
         ("compare", "norm=pre", "norm=none"),
