@@ -27,7 +27,8 @@ def preconditioner(optimizer: Optimizer) -> Tensor | None:
         known = optimizer.state.get(group["params"][0])
         if not known or not isinstance(optimizer, Adam | AdamW):
             return None
-        rows.append((known["exp_avg_sq"] / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
+        second = known["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
+        rows.append((second / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
     return torch.stack(rows)
 
 
