@@ -118,7 +118,8 @@ def _swept(path: Path) -> Iterator[CellResult]:
     outputs = os.path.normpath(here / str(about.get("outputs", ".")))
     tuning = {"tuning_seeds": about["tuning_seeds"] or None} if "tuning_seeds" in about else {}  # not its last sweep's
     index = _index(home_of(Path(outputs)))
-    for cell in about.get("cells") or []:
+    cells = about.get("cells")
+    for cell in cells if isinstance(cells, list) else []:
         place = os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else "."))
         if content := index(place):
             base = outputs if Path(place).is_relative_to(outputs) else os.path.dirname(place)

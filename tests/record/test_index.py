@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resexp.record import index, kept
-from resexp.record.index import INDEX, scan
+from resexp.record.index import INDEX, SWEEP, scan
 from resexp.record.result import CellResult, Replicate
 from resexp.record.store import RESULT, RUN, RunDir, write_json
 from resexp.stats.verdict import Reference
@@ -194,6 +194,12 @@ def test_the_cells_of_a_sweep_are_found_in_the_index_of_its_outputs(tmp_path, mo
     assert read == ["gone"]
     assert _fresh(record) == before[1:]
     assert json.loads((tmp_path / INDEX).read_bytes().partition(b"\n")[2]).keys() >= {before[0].name}
+
+
+@pytest.mark.parametrize("cells", [5, {"a": 1}, [1, None, {"path": 3}], None])
+def test_a_record_of_another_shape_has_no_cells(tmp_path, cells):
+    write_json(tmp_path / SWEEP, {"outputs": 4, "tuning_seeds": 5, "cells": cells})
+    assert [*scan([tmp_path])] == []
 
 
 def test_few_cells_are_read_anew(tmp_path, monkeypatch):
