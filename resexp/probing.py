@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from resexp.build import build, check_available, load_data, threads
 from resexp.config import Cell
 from resexp.diagnostics.blocks import find_blocks
-from resexp.diagnostics.probe import Probe, cross_entropy, first_of
+from resexp.diagnostics.probe import Probe, cross_entropy, first_tensor
 from resexp.diagnostics.suite import Suite
 from resexp.engine.xray import Xray
 from resexp.kinds import InputError
@@ -91,7 +91,7 @@ def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], 
 
 def _along_random_direction(output: Any, _: Tensor) -> Tensor:
     """The mean over samples of the output along a fixed random direction, as a random head has it."""
-    first = first_of(output)
+    first = first_tensor(output)
     rows = first.reshape(len(first) if first.ndim else 1, -1)
     direction = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0))
     return (rows @ direction.to(rows)).mean()

@@ -13,7 +13,7 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map, tree_map_only
 
 from resexp.diagnostics.blocks import find_blocks
-from resexp.diagnostics.tracing import Trace, trace
+from resexp.diagnostics.tracing import Trace, first_of, trace
 from resexp.kinds import InputError
 from resexp.seeding import key
 
@@ -27,15 +27,15 @@ def cross_entropy(output: Any, y: Tensor) -> Tensor:
 
     Raises InputError where that is no tensor of logits.
     """
-    logits = first_of(output)
+    logits = first_tensor(output)
     if logits.ndim < 2:
         raise InputError(f"an output of shape {tuple(logits.shape)} has no classes; give a loss")
     return F.cross_entropy(logits.flatten(0, -2), y.flatten())
 
 
-def first_of(output: Any) -> Tensor:
+def first_tensor(output: Any) -> Tensor:
     """A network's output, or the first of several. Raises InputError where that is no tensor."""
-    first = output[0] if isinstance(output, tuple | list) and output else output
+    first = first_of(output)
     if not isinstance(first, Tensor):
         raise InputError(f"an output of type {type(first).__name__}; give a loss that takes it")
     return first

@@ -26,17 +26,21 @@ def sharpness(probe: Probe) -> Tensor:
 
 def largest_curvature(probe: Probe, scale: Mapping[str, Tensor] | None = None) -> Tensor:
     """λ_max of S H S, (R,), H the Hessian and S diagonal: `scale`, by parameter, or 1."""
+
+    def scaled(v_RP: Tensor) -> Tensor:
+        return v_RP if scale_RP is None else scale_RP * v_RP
+
     probe = probe.few(INPUTS)
     params = probe.leaves()
     leaves = [*params.values()]
-    scale_RP = _flat([scale[name] for name in params]) if scale else torch.ones((), device=probe.x.device)
+    scale_RP = _flat([scale[name] for name in params]) if scale else None
     loss = probe.losses(probe.run(params).output).sum()
     grads = torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True)
-    rest_RP = _start(scale_RP * _flat(grads).detach(), probe.generator("sharpness"))
+    rest_RP = _start(scaled(_flat(grads).detach()), probe.generator("sharpness"))
     last_RP, norms, alphas = torch.zeros_like(rest_RP), [row_norms(rest_RP)], []
     v_RP = _over(rest_RP, norms[0])
     for _ in range(ITERATIONS):
-        rest_RP = scale_RP * _flat(_pulled(grads, leaves, scale_RP * v_RP))
+        rest_RP = scaled(_flat(_pulled(grads, leaves, scaled(v_RP))))
         alphas.append(torch.linalg.vecdot(rest_RP, v_RP).double())
         rest_RP.addcmul_(v_RP, alphas[-1].to(v_RP)[:, None], value=-1)
         rest_RP.addcmul_(last_RP, norms[-1].to(v_RP)[:, None], value=-1)

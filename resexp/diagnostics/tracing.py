@@ -47,9 +47,9 @@ def trace(
 ) -> Trace:
     """Call a network with these parameters and buffers.
 
-    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` are
-    the indices of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside`
-    there are no peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
+    `taps`, where given, are added to the streams: what depends on h_l can be derived by tap l. `skip` are the indices
+    of blocks that pass their input on, (K,), each in one of K equal parts of the batch. Without `inside` there are no
+    peaks and no parts. It works under vmap, since nothing outlives the call but what it returns.
     """
     call = _Call(taps, skip, inside)
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ class _Call:
     def leave(self, block: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
         """After a block."""
         entered, number = _first(args, kwargs), len(self.peaks) - 1
-        h = output[0] if isinstance(output, tuple | list) and output else output
+        h = first_of(output)
         if not isinstance(h, Tensor):
             raise InputError(f"a block, {type(block).__name__}, gives no tensor but {type(h).__name__}")
         if self.inside and len(self.parts) == number:
@@ -134,6 +134,11 @@ class _Relus(TorchFunctionMode):
             x = args[0].detach()
             self.call.peaks[-1].append(x.amax((0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))))
         return func(*args, **(kwargs or {}))
+
+
+def first_of(output: Any) -> Any:
+    """An output, or the first of several."""
+    return output[0] if isinstance(output, tuple | list) and output else output
 
 
 def norm(x: Tensor) -> Tensor:

@@ -20,16 +20,16 @@ def optimizer_for(pack: Pack, make: Callable[[list[dict[str, Any]]], Optimizer])
     return make([{"params": [row]} for row in rows])
 
 
-def preconditioner(optimizer: Optimizer) -> Tensor | None:
+def preconditioner(optimizer: Optimizer, rows: slice = slice(None)) -> Tensor | None:
     """What Adam divided by in its last step, √(v/(1 − β₂ᵗ)) + ε, (R, P); None before a step, and of all but Adam."""
-    rows = []
-    for group in optimizer.param_groups:
+    divisors = []
+    for group in optimizer.param_groups[rows]:
         known = optimizer.state.get(group["params"][0])
         if not known or not isinstance(optimizer, Adam | AdamW):
             return None
         second = known["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
-        rows.append((second / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
-    return torch.stack(rows)
+        divisors.append((second / (1 - group["betas"][1] ** float(known["step"]))).sqrt() + group["eps"])
+    return torch.stack(divisors)
 
 
 class Schedule(Protocol):

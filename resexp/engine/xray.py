@@ -62,8 +62,8 @@ class Xray:
         )
 
     def _preconditioner(self, rows: slice) -> dict[str, Tensor] | None:
-        divisors_RP = preconditioner(self.optimizer)
-        return None if divisors_RP is None else self._views(divisors_RP, rows)
+        divisors_RP = preconditioner(self.optimizer, rows)
+        return None if divisors_RP is None else self._views(divisors_RP, slice(None))
 
     def _views(self, weights_RP: Tensor, rows: slice) -> dict[str, Tensor]:
         return {name: view.to(self.device) for name, view in self.pack.views(weights_RP, rows).items()}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resexp.record.result import number
 from resexp.stats.paired import t_interval
-from resexp.theory.trainable import EPSILON, NEAR, RANGE
+from resexp.theory.trainable import RANGE, arrived
 
 # Shapes: R replicates, L blocks.
 
@@ -18,9 +18,8 @@ Array = NDArray[np.float64]
 
 
 def parallel(cosines: Array) -> NDArray[np.bool_]:
-    """Whether inputs are hardly told apart at h_0 … h_L: theory's ε is left of what their mean cosine lacked of 1."""
-    left = 1 - cosines
-    return np.asarray((left < EPSILON * left[0]) & (left[0] > NEAR))
+    """Whether inputs are hardly told apart at h_0 … h_L, by the theory's rule, their mean cosine tending to 1."""
+    return arrived(cosines, 1.0)
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,19 @@ def trainable_depth(
         return _first(np.maximum.accumulate(path) - np.minimum.accumulate(path) >= span)
 
     def correlation(prediction: Prediction) -> float:
-        left = np.abs(prediction.cosines - goal)
-        return _first(left < epsilon * left[0]) if left[0] > NEAR else np.inf
+        return _first(arrived(prediction.cosines, goal, epsilon))
 
     deepest = _at(arm, most)
     limits = {limit: limit(deepest) for limit in (gradient, correlation)}
     if arm.residual in BY_DEPTH:
         limits = {limit: _bisect(arm, limit, most) if depth < np.inf else depth for limit, depth in limits.items()}
     return TrainableDepth(limits[gradient], limits[correlation])
+
+
+def arrived(cosines: NDArray[np.float64], goal: float, epsilon: float = EPSILON) -> NDArray[np.bool_]:
+    """Where ε is left of the way from the first of some cosines to a goal; nowhere if that is where they start."""
+    left = np.abs(cosines - goal)
+    return np.asarray((left < epsilon * left[0]) & (left[0] > NEAR))
 
 
 def _first(where: NDArray[np.bool_]) -> float:
