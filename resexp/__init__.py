@@ -7,31 +7,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from resexp.analysis.compare import Comparison
+    from resexp.analysis.diagnosis import Probed
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
-    from resexp.searching import Arm
-    from resexp.stats.compare import Comparison
-    from resexp.stats.diagnosis import Probed
+    from resexp.sweeps.depth_search import ArmSearch
 
 __all__ = ["compare", "depth", "load", "probe", "sweep", "train"]
 
 
-def train(*overrides: str, **dials: Any) -> "CellResult":
+def train(*overrides: str, **settings: Any) -> "CellResult":
     """Train a cell, as `resexp train` does, and return its result.
 
     `train("optimizer.lr=3e-3", norm="pre", depth=48)` is `resexp train optimizer.lr=3e-3 norm=pre depth=48`; it prints
-    nothing. Raises `resexp.kinds.InputError`, a ValueError, on bad input; a fault in training is a result with status
+    nothing. Raises `resexp.InputError`, a ValueError, on bad input; a fault in training is a result with status
     "failed" and its reason in `error`.
     """
-    from resexp.compose import Composer, quoted
+    from resexp.cells.interrupt import Stop
+    from resexp.cells.run import train as run
+    from resexp.config.compose import Composer, quoted
     from resexp.record.store import check_writable
-    from resexp.run import train as run
-    from resexp.stopping import Stop
 
     composer = Composer()
-    given = composer.overrides([*overrides, *(f"{key}={quoted(value)}" for key, value in dials.items())])
+    given = composer.overrides([*overrides, *(f"{key}={quoted(value)}" for key, value in settings.items())])
     cell = composer.cell(given)
-    check_writable(Path(cell.dials.outputs))
+    check_writable(Path(cell.settings.outputs))
     stop = Stop()
     with stop.on_signals():
         return run(cell, stop=stop)
@@ -44,42 +44,42 @@ def sweep(*overrides: str, **values: Any) -> "list[CellResult]":
     sweep, but for `seeds` and `tuning_seeds`, where it is the seeds. Raises as `train` does,
     and RuntimeError where an engine ended the sweep early.
     """
-    from resexp.compose import Composer
-    from resexp.stopping import Stop
-    from resexp.sweeping import sweep as run
-    from resexp.sweeping import unwatched
+    from resexp.cells.interrupt import Stop
+    from resexp.config.compose import Composer
+    from resexp.sweeps.job import no_callback
+    from resexp.sweeps.sweep import sweep as run
 
     composer = Composer()
     given = composer.overrides(_swept(overrides, values))
-    swept = run(composer, given, composer.jobs(given), unwatched, Stop())
+    swept = run(composer, given, composer.jobs(given), no_callback, Stop())
     if swept.error:
         raise RuntimeError(swept.error)
     return swept.results
 
 
-def depth(*overrides: str, **values: Any) -> "list[Arm]":
+def depth(*overrides: str, **values: Any) -> "list[ArmSearch]":
     """Search for the depth to which arms train, as `resexp depth` does: of each its `found`, its `to_json()`.
 
     `depth("optimizer.lr=1e-3,3e-3", norm=["none", "pre"], depth=64)`: an arm per combination, up to 64 blocks. An arm
     whose search could not end has None in `found` and the reason in `failed`. Raises as `sweep` does.
     """
-    from resexp.compose import Composer
-    from resexp.searching import arms, search
-    from resexp.stopping import Stop
-    from resexp.sweeping import unwatched
+    from resexp.cells.interrupt import Stop
+    from resexp.config.compose import Composer
+    from resexp.sweeps.depth_search import arms, search
+    from resexp.sweeps.job import no_callback
 
     composer = Composer()
     given = composer.overrides(_swept(overrides, values))
     wanted = arms(composer, given)
-    done = search(composer, given, wanted, unwatched, Stop())
+    done = search(composer, given, wanted, no_callback, Stop())
     if done.error:
         raise RuntimeError(done.error)
     return wanted
 
 
 def _swept(overrides: tuple[str, ...], values: dict[str, Any]) -> list[str]:
-    """The overrides of a sweep: a list is several values, but where the dial itself is a list."""
-    from resexp.compose import quoted
+    """The overrides of a sweep: a list is several values, but where the setting itself is a list."""
+    from resexp.config.compose import quoted
 
     def values_of(key: str, value: object) -> str:
         many = isinstance(value, list | tuple | range) and key not in ("seeds", "tuning_seeds")
@@ -93,9 +93,9 @@ def probe(module: Any, batch: Any, *, loss: Any = None, blocks: str | None = Non
 
     `batch` is an input (B, …), or a pair of it and class targets. `loss(output, targets)` is the cross-entropy unless
     given; without targets, the output along a random direction. `blocks` names the blocks, as `encoder.layers.*`;
-    without it they are found. The module is left as it was. Raises `resexp.kinds.InputError` where it has no blocks.
+    without it they are found. The module is left as it was. Raises `resexp.InputError` where it has no blocks.
     """
-    from resexp.probing import look_at_module
+    from resexp.cells.probe import look_at_module
 
     return look_at_module(module, batch, loss, blocks)
 
@@ -104,10 +104,10 @@ def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None)
     """What the results below `path` say of A against B, as `resexp compare` does: its `rows`, its `to_json()`.
 
     `compare("norm=pre", "norm=none", by="depth")`: filters as in `resexp.record.filters`, a row per depth. Raises
-    `resexp.kinds.InputError` where a filter is wrong or leaves open what is meant.
+    `resexp.InputError` where a filter is wrong or leaves open what is meant.
     """
+    from resexp.analysis.compare import comparison
     from resexp.record.index import scan
-    from resexp.stats.compare import comparison
 
     return comparison(a, b, [*scan([Path(path)])], by)
 
@@ -117,7 +117,7 @@ def load(path: str | Path = "outputs") -> "Frames":
 
     `.cells`, a row per cell; `.replicates`, per cell and seed; `.steps`, per cell, seed and step; `.layers`, with
     diagnostics, per cell, seed, step, quantity and layer. Of columns that are not known of a row it is null. Raises
-    `resexp.kinds.InputError` where there is no such path. `resexp runs --parquet FILE` writes `.cells`.
+    `resexp.InputError` where there is no such path. `resexp runs --parquet FILE` writes `.cells`.
 
     | frame | column | type | unit | meaning |
     |---|---|---|---|---|
@@ -128,7 +128,7 @@ def load(path: str | Path = "outputs") -> "Frames":
     | cells | `error` | text | – | why it failed |
     | cells | `seconds` | float | s | spent on training |
     | cells | `arm` | text | – | placement and residual scheme, as `pre+residual` |
-    | cells | `depth`, … | as set | as in the README | the dials, as `resexp train` takes them |
+    | cells | `depth`, … | as set | as in the README | the settings, as `resexp train` takes them |
     | cells | `norm`, … | text | – | the option chosen of each group |
     | cells | `optimizer.lr`, … | as set | as in the README | the keys of these options |
     | cells | `trained`, `slow`, `stuck`, `diverged` | int | seeds | how many got this verdict |
@@ -136,7 +136,7 @@ def load(path: str | Path = "outputs") -> "Frames":
     | cells, replicates | `loss_val` | float | nats | at the end, on the validation split; likewise |
     | cells, replicates | `accuracy_train`, `accuracy_val` | float | 1 | the same as shares |
     | cells, replicates | `score` | float | 1 | S: from 0, never below ℓ0, to 1, at ℓ_ref at once; of cells, mean |
-    | cells, replicates | `steps_to_bar` | float | steps | until the smoothed loss met the bar; of cells, median |
+    | cells, replicates | `steps_to_target` | float | steps | until the smoothed loss met the bar; of cells, median |
     | cells, replicates | `censored` | bool | – | whether it never did: then it is a lower bound, the budget |
     | replicates, steps, layers | `seed` | int | – | the replicate's |
     | replicates | `steps` | int | steps | trained, all finite |
@@ -154,7 +154,7 @@ def load(path: str | Path = "outputs") -> "Frames":
     | steps | `loss_val` | float | nats | where it was validated |
     | steps | `accuracy_val` | float | 1 | where it was validated |
     | layers | `layer` | int | – | 0 … L of the stream, 1 … L of the blocks, −1 of the whole network |
-    | layers | `quantity` | text | – | what was measured, as in the README's X-ray |
+    | layers | `quantity` | text | – | what was measured, as in the README's layer diagnostics |
     | layers | `value` | float | the quantity's | its value |
     """
     from resexp.record.frames import load as frames

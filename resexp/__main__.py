@@ -2,7 +2,7 @@
 
 import sys
 
-from resexp.cli import main
+from resexp.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

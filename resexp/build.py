@@ -12,14 +12,14 @@ from hydra.utils import instantiate
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from resexp.config import Cell
+from resexp.config.cell import Cell
+from resexp.config.errors import InputError, nearest
 from resexp.data.dataset import Data, prepare
 from resexp.diagnostics.blocks import find_blocks
-from resexp.engine.fit import Plan, Training
-from resexp.engine.optim import optimizer_for
+from resexp.engine.loop import Plan, Training
+from resexp.engine.optimizers import optimizer_for
 from resexp.engine.pack import Pack
-from resexp.kinds import InputError, nearest
-from resexp.nn.block import ACTIVATIONS, Recipe
+from resexp.nn.block import ACTIVATIONS, BlockConfig
 from resexp.nn.task import Task
 
 
@@ -66,7 +66,7 @@ def threads(wanted: int | str) -> Iterator[None]:
 def work(training: Training) -> tuple[int | None, int | None]:
     """Of a step of one replicate: floating-point operations, and bytes kept for the backward; None if uncountable."""
     data, network, size = training.data, training.pack.network, training.plan.batch_size
-    x = data.standardise(data.train.x[:1]).to("meta").expand(size, *data.shape)
+    x = data.standardize(data.train.x[:1]).to("meta").expand(size, *data.shape)
     kept = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -85,7 +85,7 @@ def work(training: Training) -> tuple[int | None, int | None]:
 
 def check_available(cell: Cell) -> None:
     """Raise InputError where this machine lacks the device or one of the classes."""
-    device_of(cell.dials.device)
+    device_of(cell.settings.device)
     for options in cell.options.values():
         if "_target_" in options:
             factory(options)
@@ -94,19 +94,19 @@ def check_available(cell: Cell) -> None:
 
 def load_data(cell: Cell) -> Data:
     """The cell's data, on the CPU. Raises InputError where they cannot be had or are fewer than a batch."""
-    data = prepare(factory(cell.options["dataset"])(), getattr(torch, cell.dials.precision))
-    if cell.dials.batch_size > len(data.train):
-        raise InputError(f"batch_size={cell.dials.batch_size}: the train split has {len(data.train)} samples")
+    data = prepare(factory(cell.options["dataset"])(), getattr(torch, cell.settings.precision))
+    if cell.settings.batch_size > len(data.train):
+        raise InputError(f"batch_size={cell.settings.batch_size}: the train split has {len(data.train)} samples")
     return data
 
 
-def recipe(cell: Cell) -> Recipe:
+def block_config(cell: Cell) -> BlockConfig:
     """What the cell's blocks are made of."""
-    options, dials = cell.options, cell.dials
-    return Recipe(
-        width=dials.width,
-        depth=dials.depth,
-        activation=ACTIVATIONS[dials.activation],
+    options, settings = cell.options, cell.settings
+    return BlockConfig(
+        width=settings.width,
+        depth=settings.depth,
+        activation=ACTIVATIONS[settings.activation],
         placement=factory(options["norm"])(),
         normalizer=factory(options["normalizer"]),
         residual=factory(options["residual"]),
@@ -116,16 +116,16 @@ def recipe(cell: Cell) -> Recipe:
 
 def _vmapped(cell: Cell, device: torch.device) -> bool:
     """By model and device, never by the number of seeds: a vmapped network rounds differently from a plain one."""
-    if cell.dials.pack != "auto":
-        return cell.dials.pack == "vmap"
+    if cell.settings.pack != "auto":
+        return cell.settings.pack == "vmap"
     return device.type != "cpu" or getattr(factory(cell.options["model"]).func, "vmap_on_cpu", True)
 
 
 def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
     """The cell's replicates with these seeds, ready to train. Raises InputError where its choices make no network."""
-    dials, options = cell.dials, cell.options
-    device, dtype = device_of(dials.device), getattr(torch, dials.precision)
-    model, parts = factory(options["model"]), recipe(cell)
+    settings, options = cell.settings, cell.options
+    device, dtype = device_of(settings.device), getattr(torch, settings.precision)
+    model, parts = factory(options["model"]), block_config(cell)
     task = Task(data.shape, data.classes, data.symbols)
     pack = Pack(
         lambda: model(parts, task),
@@ -143,7 +143,7 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
         data=data.to(device),
         optimizer=optimizer_for(pack, factory(options["optimizer"])),
         schedule=factory(options["schedule"])(),
-        plan=Plan(dials.steps, dials.batch_size, dials.clip, dials.log_every, dials.eval_every),
+        plan=Plan(settings.steps, settings.batch_size, settings.clip, settings.log_every, settings.eval_every),
         seeds=seeds,
         suite=suite,
     )

@@ -1,7 +1,9 @@
 """What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
 
 import gc
+import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -11,11 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
-from resexp.compose import Composer
-from resexp.config import Cell
+from resexp.config.cell import Cell
+from resexp.config.compose import Composer
+from resexp.record.result import CellResult, Cost, Replicate
+from resexp.record.store import COLUMNS, RunDir
+from resexp.stats.verdict import Reference
 
 settings.register_profile("resexp", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("resexp")
@@ -55,22 +61,22 @@ def cell(composer: Composer) -> Callable[..., Cell]:
 
 @pytest.fixture
 def build_network(cell: Callable[..., Cell]) -> Callable[..., Any]:
-    """The network of a small cell for 8×8 pictures of ten classes, or for another task, initialised with seed 0."""
-    from resexp.build import factory, recipe
-    from resexp.nn.init import initialise
+    """The network of a small cell for 8×8 pictures of ten classes, or for another task, initialized with seed 0."""
+    from resexp.build import block_config, factory
+    from resexp.nn.initialize import initialize
     from resexp.nn.task import Task
 
     def build(*overrides: str, task: Task | None = None) -> Any:
         small = cell(*overrides)
-        model, parts, for_task = factory(small.options["model"]), recipe(small), task or Task((8, 8), 10)
-        return initialise(lambda: model(parts, for_task), 0, factory(small.options["init"])())
+        model, parts, for_task = factory(small.options["model"]), block_config(small), task or Task((8, 8), 10)
+        return initialize(lambda: model(parts, for_task), 0, factory(small.options["init"])())
 
     return build
 
 
 @pytest.fixture(scope="session")
 def _trained_references(composer: Composer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from resexp.run import train
+    from resexp.cells.run import train
 
     outputs = tmp_path_factory.mktemp("references")
     train(composer.cell([*TINY, f"outputs={outputs}"]))
@@ -133,3 +139,50 @@ def faulty(tmp_path):
     for name in re.findall(r"^class (\w+)", FAULTY.read_text(), re.M):
         (tmp_path / "mine" / "normalizer" / f"{name.lower()}.yaml").write_text(f"# Faulty.\n_target_: faulty.{name}\n")
     return ("--config-dir", "mine")
+
+
+TEN = Reference(math.log(10), 0.05, 0.1, 1438)
+STEPS = 40
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a cell: its loss falls to `end`, or is lost half-way where that is None."""
+
+    def write(arm="pre+residual", depth=8, end=0.01, *, seeds=3, status="done", reference=TEN, root="outputs", **more):
+        norm, scheme = arm.split("+")
+        residual = {"residual": "on", "plain": "off"}[scheme]
+        choices = {"dataset": "digits", "model": "mlp", "norm": norm, "normalizer": "layernorm", "residual": residual}
+        choices |= {"optimizer": "adamw", **more.pop("choices", {})}
+        config = {"depth": depth, "steps": STEPS, "seeds": [*range(seeds)]}
+        config["tuning_seeds"] = more.pop("tuning_seeds", None)
+        config["activation"] = more.pop("activation", "relu")
+        config |= {group: {} for group in choices} | {"optimizer": {"lr": more.pop("lr", 1e-3)}}
+        name = hashlib.sha256(repr((choices, config, root)).encode()).hexdigest()
+        path = tmp_path / root / f"{choices['dataset'].strip('<>/')[:9]}-mlp" / arm / f"depth{depth:04d}-{name[:12]}"
+        ends = [end] * seeds if end is None or isinstance(end, float) else end
+        replicates = [
+            Replicate(s, STEPS, e is not None, 2.5, e, e, None if e is None else 0.1 + 0.8 * (e < 1), e, 0.5)
+            for s, e in enumerate(ends)
+        ]
+        done = status == "done"
+        cost = Cost(1000 + 10 * (norm != "none"), 10**6, 10**5, 0.001 * (1 + 0.25 * (norm != "none")), seeds)
+        path.mkdir(parents=True)
+        result = CellResult(
+            name, "", "", status, choices, config, replicates if done else [], reference, seconds=1.0, cost=cost, **more
+        )
+        RunDir(path).close(result, _columns(ends) if done else None)
+        return path
+
+    return write
+
+
+def _columns(ends):
+    step = np.arange(STEPS)
+    rows = []
+    for seed, end in enumerate(ends):
+        loss = 2.5 * np.exp(-step / STEPS * math.log(2.5 / (end or 0.1))) * (1 + 0.05 * seed)
+        if end is None:
+            loss[STEPS // 2 :] = np.nan
+        rows.append(dict.fromkeys(COLUMNS, loss) | {"seed": np.full(STEPS, seed), "step": step})
+    return {name: np.concatenate([row[name] for row in rows]) for name in COLUMNS}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from resexp.config import conf_dir
-from resexp.loader import HELP
+from resexp.config.loader import HELP
+from resexp.config.settings import conf_dir
 from tests.data.test_more_sets import write_speech, write_svhn, write_text
 from tests.data.test_sets import write_cifar, write_idx
 from tests.engine.test_pack import assert_bitwise, run
@@ -108,8 +108,8 @@ def test_the_readme_lists_every_option(option):
 
 
 def test_the_readme_lists_every_dial(composer):
-    from resexp.config import DIALS
+    from resexp.config.settings import SETTINGS
 
-    for name in DIALS:
+    for name in SETTINGS:
         assert re.search(rf"^\| `{name}` \|", README, re.M), name
-    assert "{dials}" in HELP
+    assert "{settings}" in HELP

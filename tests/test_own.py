@@ -31,7 +31,7 @@ import torch
 from torch import nn
 from resexp.data.dataset import Split
 from resexp.nn.block import Residual, blocks
-from resexp.nn.init import Scheme
+from resexp.nn.initialize import Initializer
 
 
 class Halved(Residual):
@@ -40,20 +40,20 @@ class Halved(Residual):
 
 
 class Branch(nn.Module):
-    def __init__(self, linear, recipe):
+    def __init__(self, linear, config):
         super().__init__()
-        self.fc = linear(recipe.width, recipe.width)
+        self.fc = linear(config.width, config.width)
 
     def forward(self, u):
         return torch.sin(self.fc(u))
 
 
 class Net(nn.Module):
-    def __init__(self, recipe, task):
+    def __init__(self, config, task):
         super().__init__()
-        self.stem = nn.Linear(task.shape[0], recipe.width)
-        self.blocks = blocks(recipe, lambda: recipe.body(nn.Linear, recipe))
-        self.head = nn.Linear(recipe.width, task.classes)
+        self.stem = nn.Linear(task.shape[0], config.width)
+        self.blocks = blocks(config, lambda: config.body(nn.Linear, config))
+        self.head = nn.Linear(config.width, task.classes)
 
     def forward(self, x):
         return self.head(self.blocks(self.stem(x)))
@@ -66,7 +66,7 @@ class Signs:
         return Split(x[:300], y[:300]), Split(x[300:], y[300:]), 2
 
 
-class Small(Scheme):
+class Small(Initializer):
     def weight(self, weight, beside_activation, generator):
         weight.normal_(0, 0.3, generator=generator)
 """

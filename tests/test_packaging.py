@@ -61,7 +61,7 @@ def test_the_wheel_works_from_any_directory(wheel, tmp_path):
 
 
 def test_an_editable_install_reads_conf_where_it_lies():
-    from resexp.config import conf_dir
+    from resexp.config.settings import conf_dir
 
     assert conf_dir() == ROOT / "conf"
     assert not (Path(sysconfig.get_path("purelib")) / "resexp").exists()

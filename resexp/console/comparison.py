@@ -8,15 +8,15 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from resexp.analysis.compare import Comparison, ComparisonRow, EffectRow
+from resexp.analysis.sentences import effects_words, held_against, needs, p_text, ratio_text, rows_words
+from resexp.analysis.tuning import KEY, Choice
 from resexp.console.matrix import Matrix
 from resexp.console.tables import COLORS
+from resexp.formats import loss_text
 from resexp.record.result import mean
-from resexp.stats.compare import Comparison, EffectRow, Row
 from resexp.stats.paired import LEVEL, Paired
-from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
-from resexp.stats.words import effects_words, held_against, needs, p_text, ratio_text, rows_words
-from resexp.wording import loss_text
 
 
 class ComparisonView:
@@ -77,7 +77,7 @@ def _table(keys: Sequence[str], *names: str) -> Table:
     return table
 
 
-def _rows_table(rows: Sequence[Row]) -> Table:
+def _rows_table(rows: Sequence[ComparisonRow]) -> Table:
     p = "p (Holm)" if len(rows) > 1 else "p "
     table = _table([*rows[0].where], "A", "B", "loss A ÷ B [95 %]", p, "in nats")
     for row in rows:
@@ -87,7 +87,7 @@ def _rows_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _sensitivities(rows: Sequence[Row]) -> Table:
+def _sensitivities(rows: Sequence[ComparisonRow]) -> Table:
     table = _table([*rows[0].where], "A", "B")
     for row in rows:
         sides = ([match.a for match in row.matches], [match.b for match in row.matches])

@@ -8,14 +8,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from resexp.searching import Arm
+from resexp.formats import listed
 from resexp.stats.depth import Depth50
 from resexp.stats.logistic import deepest
 from resexp.stats.shares import Share, half
-from resexp.wording import listed
+from resexp.sweeps.depth_search import ArmSearch
 
 
-def progress(arms: Sequence[Arm]) -> Table:
+def progress(arms: Sequence[ArmSearch]) -> Table:
     """A row per arm: between which depths it is known to lie."""
     table = _table("arm", "half train at", "fewer at", "cells", "runs")
     for arm in arms:
@@ -25,20 +25,20 @@ def progress(arms: Sequence[Arm]) -> Table:
     return table
 
 
-class Found:
+class DepthTable:
     """The searches of some arms, ended or not: a table, and below it what it means."""
 
-    def __init__(self, arms: Sequence[Arm]) -> None:
+    def __init__(self, arms: Sequence[ArmSearch]) -> None:
         self.arms = arms
         self.found = {arm.name: found for arm in arms if (found := arm.found)}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         tuned = any(len(arm.search.rates) > 1 for arm in self.arms)
-        table = _table("arm", "D50", "95 % interval", *["rate (at depths)"] * tuned, "cells", "runs", "spared")
+        table = _table("arm", "D50", "95 % interval", *["rate (at depths)"] * tuned, "cells", "runs", "saved")
         for arm in self.arms:
             found = self.found.get(arm.name)
             if found:
-                cells = [found.middle, found.span, *[_rates(found)] * tuned, *_costs(arm), str(found.spared)]
+                cells = [found.middle, found.span, *[_rates(found)] * tuned, *_costs(arm), str(found.saved)]
             else:
                 cells = ["–", "", *[""] * tuned, *_costs(arm), ""]
             table.add_row(arm.name, *cells)
@@ -61,19 +61,19 @@ class Found:
 
     def _cost(self) -> str:
         runs, trained = sum(arm.runs for arm in self.arms), sum(arm.trained for arm in self.arms)
-        cells, spared = sum(len(arm.cells) for arm in self.arms), sum(found.spared for found in self.found.values())
+        cells, saved = sum(len(arm.cells) for arm in self.arms), sum(found.saved for found in self.found.values())
         text = f"{runs} runs in {cells} cells, {trained} of them trained now"
         tuned = any(len(arm.search.rates) > 1 for arm in self.arms)
-        return f"{text}; all rates on all these seeds would have taken {spared} more." if tuned else f"{text}."
+        return f"{text}; all rates on all these seeds would have taken {saved} more." if tuned else f"{text}."
 
 
-def forecast(arms: Sequence[Arm]) -> str:
+def forecast(arms: Sequence[ArmSearch]) -> str:
     """What the searches take at the most, in a line."""
     most, names = sum(arm.search.most for arm in arms), f"{len(arms)} arm{'s' * (len(arms) > 1)}"
     return f"These are the first; what they come to decides on the next. At most {most} runs of {names}. {_grid(arms)}"
 
 
-def _grid(arms: Sequence[Arm]) -> str:
+def _grid(arms: Sequence[ArmSearch]) -> str:
     """Under what conditions D50 is what it is."""
     budgets = listed([*dict.fromkeys(f"{arm.steps:,} steps of {arm.optimizer}" for arm in arms)])
     depths = listed([*dict.fromkeys(f"{arm.search.lowest} to {arm.search.highest}" for arm in arms)])
@@ -94,7 +94,7 @@ def _rates(found: Depth50) -> str:
     return ", ".join(parts)
 
 
-def _costs(arm: Arm) -> tuple[str, str]:
+def _costs(arm: ArmSearch) -> tuple[str, str]:
     return str(len(arm.cells)), str(arm.runs)
 
 

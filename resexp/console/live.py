@@ -8,13 +8,13 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from resexp.cells.callbacks import CellEnd, CellStart, CellWait, Notice
 from resexp.console import tables
-from resexp.console.strip import Strip
+from resexp.console.sparkline import Sparkline
 from resexp.console.terminal import LiveView
 from resexp.engine.events import End, Event, Layers, Steps, Validation
+from resexp.formats import accuracy_text, loss_text, scaled
 from resexp.record.rows import scores_of
-from resexp.watch import Ended, Noted, Started, Waiting
-from resexp.wording import accuracy_text, loss_text, scaled
 
 
 class CellView(LiveView):
@@ -30,21 +30,21 @@ class CellView(LiveView):
         self.losses: list[float] = []
         self.accuracy = ""
         self.explained = False
-        self.strip: Strip | None = None
+        self.strip: Sparkline | None = None
         self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
 
     def __rich__(self) -> RenderableType:
         """The view as it stands."""
         return Group(self.progress, self.status, *([self.strip] if self.strip else []))
 
-    def __call__(self, event: Started | Waiting | Noted | Ended | Event) -> None:
+    def __call__(self, event: CellStart | CellWait | Notice | CellEnd | Event) -> None:
         """Show an event."""
         match event:
-            case Started():
+            case CellStart():
                 self._start(event)
-            case Waiting():
+            case CellWait():
                 self.console.print(f"waiting: another process trains {tables.shown_path(event.path)}", soft_wrap=True)
-            case Noted():
+            case Notice():
                 self._say(event.text, "yellow")
             case Steps():
                 self._steps(event)
@@ -53,39 +53,39 @@ class CellView(LiveView):
                 self.accuracy = f"val accuracy {tables.spread(accuracy.tolist(), accuracy_text)}"
             case Layers():
                 self._look(event)
-            case Ended():
+            case CellEnd():
                 self._end(event)
 
-    def _start(self, event: Started) -> None:
-        dials = event.cell.dials
+    def _start(self, event: CellStart) -> None:
+        settings = event.cell.settings
         self.started, self.losses, self.accuracy = time.monotonic(), [], ""
-        self.total, self.first = dials.steps, event.step
+        self.total, self.first = settings.steps, event.step
         self.shown = event.step * 5 // self.total
         self.status.plain = ""
         self.spoken = event.role == "cell"
         label = "training" if self.spoken else "reference"
-        self.progress.reset(self.task, total=dials.steps, description=label, visible=True, rate="")
+        self.progress.reset(self.task, total=settings.steps, description=label, visible=True, rate="")
         if not self.spoken and not self.explained:
             self.explained = True
             self._say(
-                f"measuring the shallow reference (depth {dials.depth}, {event.cell.arm}) that sets the bar, once",
+                f"measuring the shallow reference (depth {settings.depth}, {event.cell.arm}) that sets the bar, once",
                 "dim",
             )
         elif self.spoken:
             self._say(event.cell.name, "bold")
             self._say(
-                f"{dials.depth} blocks of width {dials.width} · {event.parameters:,} parameters"
+                f"{settings.depth} blocks of width {settings.width} · {event.parameters:,} parameters"
                 + (f" · {scaled(event.flops, 'FLOP')} per step" if event.flops else "")
             )
             seeds = f"{len(event.seeds)} seed{'s' * (len(event.seeds) > 1)}"
             again = f" ({len(event.reused)} more are done)" if event.reused else ""
             again += f", from step {event.step}" if event.step else ""
-            batches = f"batches of {dials.batch_size} of {event.samples:,} samples"
+            batches = f"batches of {settings.batch_size} of {event.samples:,} samples"
             self._say(f"{seeds} in one pack ({event.mode}){again} · {batches} · {event.device}")
 
     def _look(self, event: Layers) -> None:
         """Show the layers; elsewhere than on a terminal, only as they are before training."""
-        self.strip = Strip(event)
+        self.strip = Sparkline(event)
         if event.step == 0 and not self.console.is_terminal:
             self.console.print(self.strip)
 
@@ -106,7 +106,7 @@ class CellView(LiveView):
             self.shown = due
             self._say(f"step {step}/{self.total} · {loss} · {self.accuracy} · {rate}")
 
-    def _end(self, event: Ended) -> None:
+    def _end(self, event: CellEnd) -> None:
         result = event.result
         self.progress.update(self.task, visible=False)
         self.status.plain = ""
@@ -120,7 +120,7 @@ class CellView(LiveView):
             self.console.print(tables.replicates_table(result, scores_of([result])[0]))
             self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
         reference = result.reference
-        if reference and reference.bar is None:
+        if reference and reference.loss_target is None:
             known = reference.loss_reference is not None
             why = f"hardly beats a constant guess ({loss_text(reference.loss_reference)} nats)" if known else "failed"
             self._say(f"no verdicts: at this budget the shallow reference {why}", "yellow")

@@ -8,13 +8,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import arm_of
+from resexp.analysis.groups import groups, share
+from resexp.analysis.headline import by_shares
+from resexp.config.names import arm_of
 from resexp.console.tables import verdicts
+from resexp.formats import loss_text
 from resexp.record.result import CellResult, differing, mean
-from resexp.report.answer import by_shares
-from resexp.report.group import groups, share
 from resexp.stats.shares import Share
-from resexp.wording import loss_text
 
 LEGEND = "verdicts, 95 % interval of the share trained, mean training loss in nats"
 

@@ -8,9 +8,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from resexp.console.strip import marks
-from resexp.stats.diagnosis import Gain, Probed
-from resexp.wording import loss_text
+from resexp.analysis.diagnosis import Gain, Probed
+from resexp.console.sparkline import marks
+from resexp.formats import loss_text
 
 ROWS = {
     "stream_rms": "stream RMS",
@@ -22,7 +22,7 @@ NARROW = 50
 """Columns that the labels and numbers of a chart take."""
 
 
-class Profile:
+class ProbeView:
     """The layers of a network as a chart, its gains, and what they mean."""
 
     def __init__(self, found: Probed) -> None:
@@ -30,7 +30,7 @@ class Profile:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found, room = self.found, max(8, options.max_width - NARROW)
-        yield Text(f"{found.name}: {found.depth} blocks at initialisation", "bold")
+        yield Text(f"{found.name}: {found.depth} blocks at initialization", "bold")
         chart = Table(box=None, pad_edge=False, padding=(0, 1))
         for name in ("", "first", "layers, first to last (logarithmic)", "last"):
             chart.add_column(name, header_style="dim", justify="right" if name in ("first", "last") else "left")

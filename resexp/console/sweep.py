@@ -11,20 +11,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from resexp.config import Cell
+from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait, Notice
+from resexp.cells.interrupt import Stop
+from resexp.config.cell import Cell
 from resexp.console import tables
 from resexp.console.matrix import Matrix
 from resexp.console.terminal import LiveView
 from resexp.engine.events import Event, Steps
+from resexp.formats import duration
 from resexp.record.result import CellResult, outcome
-from resexp.stopping import Stop
-from resexp.watch import Ended, Noted, Started, Waiting, Watch
-from resexp.wording import duration
 
 
 @dataclass
 class Progress:
-    """How far a cell is: `loss` is the last that was read, `spared` the share of its work that was done before."""
+    """How far a cell is: `loss` is the last that was read, `saved` the share of its work that was done before."""
 
     cell: Cell
     result: CellResult
@@ -32,7 +32,7 @@ class Progress:
     step: int = 0
     steps: int = 1
     loss: str = ""
-    spared: float = 0.0
+    saved: float = 0.0
 
     @property
     def done(self) -> float:
@@ -73,36 +73,36 @@ class SweepView(LiveView):
         """A copy: while a sweeper searches, cells are added as the other thread draws."""
         return [*self.cells.values()]
 
-    def watch_of(self, cell: Cell) -> Watch:
+    def callback_for(self, cell: Cell) -> Callback:
         """What shows the events of a cell."""
         progress = self._know(cell)
 
-        def watch(event: Started | Waiting | Noted | Ended | Event) -> None:
+        def on_event(event: CellStart | CellWait | Notice | CellEnd | Event) -> None:
             match event:
-                case Started():
+                case CellStart():
                     progress.result = outcome(cell, "running")
-                    progress.role, progress.steps, progress.loss = event.role, event.cell.dials.steps, ""
+                    progress.role, progress.steps, progress.loss = event.role, event.cell.settings.steps, ""
                     progress.step = event.step
                     if event.role == "cell":
-                        progress.spared = event.step / progress.steps
+                        progress.saved = event.step / progress.steps
                 case Steps():
                     progress.step = event.first + len(event.lr_S)
                     progress.loss = f"loss {tables.spread(event.loss_SR[-1].tolist())}"
-                case Noted():
+                case Notice():
                     self.console.print(f"{_label(cell)}: {event.text}", style="yellow", markup=False, soft_wrap=True)
-                case Ended(role="cell"):
+                case CellEnd(role="cell"):
                     self._end(progress, event)
 
-        return watch
+        return on_event
 
-    def _end(self, progress: Progress, event: Ended) -> None:
+    def _end(self, progress: Progress, event: CellEnd) -> None:
         progress.result = event.result
         if not event.trained and event.result.status == "done":
-            progress.spared = 1.0
+            progress.saved = 1.0
         if not self.console.is_terminal:
             count = sum(p.result.status not in ("waiting", "running") for p in self._all)
             line = Text(f"[{count}/{len(self.cells)}] {event.result.name}  ")
-            line.append_text(tables.summary(event.result)).append(" (done before)" if progress.spared == 1.0 else "")
+            line.append_text(tables.summary(event.result)).append(" (done before)" if progress.saved == 1.0 else "")
             self.console.print(line, soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
@@ -137,8 +137,8 @@ class SweepView(LiveView):
 
     def _left(self) -> float | None:
         """Seconds to the end, by the work that this sweep has done so far."""
-        parts = [(p.cell.work, p.done, p.spared) for p in self._all]
-        done = sum(work * max(0.0, share - spared) for work, share, spared in parts)
+        parts = [(p.cell.work, p.done, p.saved) for p in self._all]
+        done = sum(work * max(0.0, share - saved) for work, share, saved in parts)
         left = sum(work * (1 - share) for work, share, _ in parts)
         elapsed = time.monotonic() - self.began
         return elapsed * left / done if done > 0 and elapsed > 3 else None

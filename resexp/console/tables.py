@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resexp import config
-from resexp.config import arm_of
+from resexp.analysis.tuning import KEY, Choice
+from resexp.config import cell as config
+from resexp.config.names import arm_of
 from resexp.console.listing import Cell, Lines, Listing, Side
+from resexp.formats import accuracy_text, duration, loss_text
 from resexp.record.result import CellResult, Replicate, differing, mean
 from resexp.stats.scores import Scored
-from resexp.stats.tuning import KEY, Choice
 from resexp.stats.verdict import VERDICTS
-from resexp.wording import accuracy_text, duration, loss_text
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
 STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "waiting": "dim"}
@@ -27,7 +27,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def console() -> Console:
-    """Where everything is printed: colours and boxes on a terminal, plain lines elsewhere."""
+    """Where everything is printed: colors and boxes on a terminal, plain lines elsewhere."""
     return Console(highlight=False)
 
 
@@ -78,12 +78,12 @@ def verdict_lines(result: CellResult) -> Lines:
 def replicates_table(result: CellResult, scores: Mapping[int, Scored]) -> Table:
     """A row per seed; `scores` are the seeds'."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "score", "to the bar"):
+    for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "score", "to target"):
         table.add_column(name, justify="left" if name == "verdict" else "right")
     for r in result.replicates:
         numbers = (loss_text(r.loss_train), loss_text(r.loss_val), accuracy_text(r.accuracy_val))
         scored = scores.get(r.seed, Scored())
-        come_to = (*numbers, accuracy_text(scored.score), to_bar(scored))
+        come_to = (*numbers, accuracy_text(scored.score), to_target(scored))
         table.add_row(str(r.seed), _verdict_text(result, r), *come_to)
     return table
 
@@ -95,9 +95,9 @@ def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     return text.append("".join(f" ({note})" for note in notes), "dim")
 
 
-def to_bar(scored: Scored) -> str:
+def to_target(scored: Scored) -> str:
     """The steps to the bar: `120`, or `> 300` where 300 did not do."""
-    return "–" if scored.steps_to_bar is None else f"{'> ' * bool(scored.censored)}{scored.steps_to_bar}"
+    return "–" if scored.steps_to_target is None else f"{'> ' * bool(scored.censored)}{scored.steps_to_target}"
 
 
 def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] | None = None) -> Listing:
@@ -140,9 +140,9 @@ def plan(cells: Sequence[config.Cell], left: Sequence[config.Cell]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=f"{len(cells)} cells, {len(left)} to train")
     table.add_column("cell", overflow="fold")
     table.add_column("seeds")
-    missing = {str(cell.path): cell.dials.seed_list for cell in left}
+    missing = {str(cell.path): cell.settings.seed_list for cell in left}
     for cell in cells:
-        seeds, known = missing.get(str(cell.path), ()), len(cell.dials.seed_list)
+        seeds, known = missing.get(str(cell.path), ()), len(cell.settings.seed_list)
         parts = [Text(f"{len(seeds)} to train", "cyan")] if seeds else []
         parts += [Text(f"{known - len(seeds)} done", "green")] if len(seeds) < known else []
         table.add_row(cell.name, Text(", ").join(parts))

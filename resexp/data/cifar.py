@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from resexp.config.errors import InputError, nearest
 from resexp.data.dataset import Split
 from resexp.data.download import cached
 from resexp.data.transforms import Augment
-from resexp.kinds import InputError, nearest
 
 
 @dataclass(frozen=True)

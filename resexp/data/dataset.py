@@ -41,7 +41,7 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set on its device. Inputs stay as stored; the train set's statistics standardise them as they are read.
+    """A data set on its device. Inputs stay as stored; the train set's statistics standardize them as they are read.
 
     Attributes:
         train, validation: the splits.
@@ -68,7 +68,7 @@ class Data:
         """Whether samples are sequences of symbols, each with a target of its own."""
         return self.train.x.dtype == torch.int64
 
-    def standardise(self, x: Tensor) -> Tensor:
+    def standardize(self, x: Tensor) -> Tensor:
         """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`; not of symbols."""
         if self.symbols:
             return x

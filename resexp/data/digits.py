@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from resexp.config.errors import InputError
 from resexp.data.dataset import Split, hold_out
-from resexp.kinds import InputError
 
 
 class Digits:
-    """1,797 handwritten 8×8 digits in 17 grey levels (the test part of UCI's optdigits); a fifth is held out."""
+    """1,797 handwritten 8×8 digits in 17 gray levels (the test part of UCI's optdigits); a fifth is held out."""
 
     def load(self) -> tuple[Split, Split, int]:
         """Splits of 1,438 and 359 samples (N, 8, 8), and 10 classes."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 
 
 def cache_dir() -> Path:

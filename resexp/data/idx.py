@@ -1,4 +1,4 @@
-"""Sets of 28×28 grey pictures in MNIST's IDX format."""
+"""Sets of 28×28 gray pictures in MNIST's IDX format."""
 
 import gzip
 import math
@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from resexp.config.errors import InputError, nearest
 from resexp.data.dataset import Split
 from resexp.data.download import cached
 from resexp.data.transforms import Augment
-from resexp.kinds import InputError, nearest
 
 ARCHIVES = ("MNIST", "FashionMNIST", "KMNIST")
 

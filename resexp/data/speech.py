@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from resexp.config.errors import InputError
 from resexp.data.dataset import Split
-from resexp.kinds import InputError
 from resexp.seeding import key
 
 WINDOW, HOP, BANDS, FRAMES = 256, 128, 40, 64
@@ -51,11 +51,11 @@ class SyntheticSpeech:
     def load(self) -> tuple[Split, Split, int]:
         """Splits of 320 and 80 samples (N, 64, 40), and 10 classes."""
         y = torch.arange(400) % 10
-        x = torch.stack([log_mel(synthesise(int(digit), voice // 10), 8000) for voice, digit in enumerate(y)])
+        x = torch.stack([log_mel(synthesize(int(digit), voice // 10), 8000) for voice, digit in enumerate(y)])
         return Split(x[:320], y[:320]), Split(x[320:], y[320:]), 10
 
 
-def synthesise(digit: int, voice: int) -> Tensor:
+def synthesize(digit: int, voice: int) -> Tensor:
     """Half a second at 8 kHz, (4000,): harmonics of a voice's pitch, shaped by two formants that a digit moves."""
     random = torch.Generator().manual_seed(key("voice", digit, voice))
     pitch, size, noise = (100 + 120 * torch.rand(1, generator=random)).item(), *torch.rand(2, generator=random).tolist()

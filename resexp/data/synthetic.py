@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from resexp.config.errors import InputError, nearest
 from resexp.data.dataset import Split
-from resexp.kinds import InputError, nearest
 from resexp.seeding import key
 
 WIDTH = 32

@@ -1,13 +1,13 @@
-"""Text, for character-level modelling."""
+"""Text, for character-level modeling."""
 
 import importlib
 from pathlib import Path
 
 import torch
 
+from resexp.config.errors import InputError
 from resexp.data.dataset import Split
 from resexp.data.download import cached, fetch_checked
-from resexp.kinds import InputError
 
 VALIDATION = 0.1
 """Share of a text, its end, that is held out."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 
 LISTS = (nn.Sequential, nn.ModuleList)
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._pytree import tree_map, tree_map_only
 
+from resexp.config.errors import InputError
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.tracing import Trace, first_of, trace
-from resexp.kinds import InputError
 from resexp.seeding import key
 
 # Shapes: R replicates, B batch, L blocks.

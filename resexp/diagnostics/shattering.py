@@ -1,4 +1,4 @@
-"""Whether gradients at neighbouring inputs have anything to do with one another."""
+"""Whether gradients at neighboring inputs have anything to do with one another."""
 
 import torch
 from torch import Tensor

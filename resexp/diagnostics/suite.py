@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from resexp.config.errors import InputError, nearest
 from resexp.diagnostics.probe import Probe
-from resexp.kinds import InputError, nearest
 
 Diagnostic = Callable[[Probe], Tensor | None]
 """(R,) of the whole network, (R, L) of its blocks, or (R, L + 1) of its stream; None where there is no such thing."""
@@ -22,25 +22,25 @@ SAMPLES, VALUES = 64, 2**17
 class Suite:
     """Quantities by name: those of this package, and functions of others as `package.module.function`.
 
-    `dear` are measured before training and at its end only. `blocks` is a pattern as `find_blocks` takes it. Raises
-    InputError where there is no such quantity.
+    `expensive` are measured before training and at its end only. `blocks` is a pattern as `find_blocks` takes it.
+    Raises InputError if there is no such quantity.
     """
 
-    def __init__(self, quantities: Sequence[str], dear: Sequence[str], blocks: str | None = None) -> None:
+    def __init__(self, quantities: Sequence[str], expensive: Sequence[str], blocks: str | None = None) -> None:
         self.blocks = blocks
         self.usual: dict[str, Diagnostic] = {name.rpartition(".")[2]: _named(name) for name in quantities}
-        self.dear: dict[str, Diagnostic] = {name.rpartition(".")[2]: _named(name) for name in dear}
+        self.expensive: dict[str, Diagnostic] = {name.rpartition(".")[2]: _named(name) for name in expensive}
 
     def __bool__(self) -> bool:
-        return bool(self.usual or self.dear)
+        return bool(self.usual or self.expensive)
 
     def is_due(self, step: int) -> bool:
         """Whether to look before `step` is trained: 0, 1, 3, 10, 30, 100, 300, …"""
         return str(step).rstrip("0") in ("", "1", "3")
 
-    def __call__(self, probe: Probe, *, dear: bool) -> dict[str, Tensor]:
+    def __call__(self, probe: Probe, *, expensive: bool) -> dict[str, Tensor]:
         """What there is to measure in a probe. It draws from no global generator."""
-        wanted = self.usual | self.dear if dear else self.usual
+        wanted = self.usual | self.expensive if expensive else self.usual
         with ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng(devices=_devices(probe.x)))
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # the others cannot be derived twice

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.nn.block import Residual
 
 # Shapes: B batch, L blocks. All of it is of one replicate; under vmap the tensors have no other axes either.

@@ -15,7 +15,7 @@ from resexp.engine.recording import UnrepeatableError, copied, record
 from resexp.engine.rewrites import simplified
 from resexp.engine.tape import Tape
 from resexp.nn.dropout import Dropout
-from resexp.nn.init import Scheme, initialise
+from resexp.nn.initialize import Initializer, initialize
 
 # Shapes: R replicates, P parameters of one, B batch, N samples.
 
@@ -38,7 +38,7 @@ Rows = int | slice
 
 
 @dataclass(frozen=True)
-class Lane:
+class ReplicateGroup:
     """Replicates that go through the network together: all of them under vmap, or one."""
 
     rows: Rows
@@ -63,7 +63,7 @@ class Pack:
     def __init__(
         self,
         make_network: Callable[[], nn.Module],
-        scheme: Scheme,
+        initializer: Initializer,
         seeds: tuple[int, ...],
         *,
         device: torch.device,
@@ -71,7 +71,7 @@ class Pack:
         vmapped: bool,
     ) -> None:
         self.device, self.mode = device, "vmap" if vmapped else "plain"
-        networks = [initialise(make_network, seed, scheme).to(dtype) for seed in seeds]
+        networks = [initialize(make_network, seed, initializer).to(dtype) for seed in seeds]
         self.shapes = {name: p.shape for name, p in networks[0].named_parameters()}
         self.starts, size = {}, 0
         for name, shape in self.shapes.items():
@@ -89,10 +89,10 @@ class Pack:
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.lanes = [self._lane(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
 
-    def _lane(self, rows: Rows) -> Lane:
+    def _lane(self, rows: Rows) -> ReplicateGroup:
         params = {name: view.requires_grad_() for name, view in self.views(self.weights_RP, rows).items()}
         buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
-        return Lane(rows, params, tuple(self.views(self.grads_RP, rows).values()), buffers)
+        return ReplicateGroup(rows, params, tuple(self.views(self.grads_RP, rows).values()), buffers)
 
     def views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Each parameter's part of some rows of a matrix, in its own shape behind the rows."""
@@ -215,7 +215,7 @@ class Pack:
         measure = self._over((0, 0, None, None))
         parts = -(-len(split) // (as_trained if as_trained and batchwise else EVALUATE))
         for x, y in zip(split.x.tensor_split(parts), split.y.tensor_split(parts), strict=True):
-            batch = data.standardise(x)
+            batch = data.standardize(x)
             for lane in self.lanes:
                 buffers = {name: b.clone() for name, b in lane.buffers.items()} if batchwise else lane.buffers
                 total[:, lane.rows] += len(y) * torch.stack(measure(lane.params, buffers, batch, y))

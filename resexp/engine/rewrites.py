@@ -58,7 +58,7 @@ def _fused(ops: list[Op]) -> list[Op]:
     | a·b + c, of matrices | baddbmm | a pass less |
     | a·b + c, elementwise | addcmul | a pass less |
     | relu | clamp_min(0) | what relu does, and can be told where to |
-    | native_layer_norm without γ and β | with ones and zeros | twice as fast: without, its kernel is not vectorised |
+    | native_layer_norm without γ and β | with ones and zeros | twice as fast: without, its kernel is not vectorized |
     """
     written, uses = _written(ops), Counter(id(t) for op in ops for t in op.inputs())
     makers, fused = dict[int, Op](), set[int]()

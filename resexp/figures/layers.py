@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 COLORS = "viridis"
-"""Even in lightness, and told apart whatever the colour vision."""
+"""Even in lightness, and told apart whatever the color vision."""
 
 DECADES = 30
 """A logarithmic scale shows so many below its largest value, and no more."""
@@ -29,7 +29,7 @@ SIZE = (6.4, 3.6)
 
 
 def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, title: str, log: bool = True) -> Figure:
-    """A column per step, a row per layer, the first at the bottom; what is not finite, or ≤ 0 where `log`, is grey."""
+    """A column per step, a row per layer, the first at the bottom; what is not finite, or ≤ 0 where `log`, is gray."""
     figure, axes = _figure(title, "step", "layer")
     shown = np.ma.masked_invalid(values_TN.T)
     if log:

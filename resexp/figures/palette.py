@@ -1,10 +1,10 @@
-"""Colours, in light and dark, and what stands beside them for those who cannot tell them apart. Draws nothing."""
+"""Colors, in light and dark, and what stands beside them for those who cannot tell them apart. Draws nothing."""
 
 INK, MUTED, GRID, PAPER = "#1b1f23", "#5d6670", "#e1e5e9", "#ffffff"
 ACCENT, BAR, NONE = "#1f6f8a", "#8a9099", "#c9ced4"
 
 VERDICT_COLORS = {"trained": "#57b5a8", "slow": "#f8e08a", "stuck": "#dc7445", "diverged": "#704781"}
-"""Ordered by lightness but for the best, so that any two differ for every kind of colour vision, and in grey."""
+"""Ordered by lightness but for the best, so that any two differ for every kind of color vision, and in gray."""
 VERDICT_INKS = {"trained": "#10302c", "slow": "#3b3108", "stuck": "#2e1003", "diverged": "#fdfaff"}
 MARKS = {"trained": "✓", "slow": "…", "stuck": "■", "diverged": "×"}
 HATCHES = {"trained": "", "slow": "--", "stuck": "///", "diverged": "xxx"}
@@ -31,7 +31,7 @@ DARK = {
     DEPTHS[4]: "#8f95f0",
     DEPTHS[5]: "#74a5ee",
 }
-"""The colours that differ where the background is dark."""
+"""The colors that differ where the background is dark."""
 
 _RULES = [
     f'svg [style*="{key}: {light}"],svg [{key}="{light}"]{{{key}:{dark} !important}}'
@@ -39,11 +39,11 @@ _RULES = [
     for key in ("fill", "stroke")
 ]
 DARK_CSS = f"@media screen and (prefers-color-scheme: dark){{{''.join(_RULES)}}}"
-"""What recolours an SVG that has its colours in style attributes, which other viewers than browsers understand."""
+"""What recolours an SVG that has its colors in style attributes, which other viewers than browsers understand."""
 
 
 def depth_styles(count: int) -> list[tuple[str, Dash]]:
-    """A colour and a dash pattern for each of so many depths."""
+    """A color and a dash pattern for each of so many depths."""
     last = len(DEPTHS) - 1
     places = [round(n * last / max(1, count - 1)) for n in range(count)]
     return [(DEPTHS[place], DASHES[n % len(DASHES)]) for n, place in enumerate(places)]

@@ -1,4 +1,4 @@
-"""What the figures look like: colours that colour-blind readers tell apart, marks and hatches beside them, type."""
+"""What the figures look like: colors that color-blind readers tell apart, marks and hatches beside them, type."""
 
 import io
 import re

@@ -12,12 +12,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from resexp.config import Cell
+from resexp.cells.callbacks import CellEnd
+from resexp.config.cell import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
 from resexp.record.index import CellFailedError, metric, recorded
 from resexp.record.result import CellResult, missing_seeds
-from resexp.watch import Ended
 
 
 class LocalLauncher(Launcher):
@@ -42,10 +42,10 @@ class LocalLauncher(Launcher):
         left = []
         for cell in {cell.key: cell for cell in cells}.values():
             if result := finished(cell):
-                task.watch_of(cell)(Ended("cell", result, ()))
+                task.callback_for(cell)(CellEnd("cell", result, ()))
             else:
                 left.append(cell)
-        Pool(self.places(left), self.timeout, task.watch_of, task.stop).run(left)
+        Pool(self.places(left), self.timeout, task.callback_for, task.stop).run(left)
         returns = []
         for cell, job in zip(cells, job_overrides, strict=True):
             done = JobReturn(overrides=job, working_dir=os.getcwd(), status=JobStatus.COMPLETED)
@@ -96,7 +96,7 @@ def share(cells: int, workers: int | str, threads: int | str, gpus: int = 0) -> 
 
 def environments(cells: Sequence[Cell]) -> list[dict[str, str]]:
     """For each GPU that cells will train on what makes a process use it; nothing where they train on the CPU."""
-    devices = {cell.dials.device for cell in cells}
+    devices = {cell.settings.device for cell in cells}
     if devices & {"auto", "cuda"}:
         return [{"CUDA_VISIBLE_DEVICES": name} for name in _gpus()]
     return [{} for device in devices if device.startswith("cuda:")]

@@ -16,12 +16,12 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from resexp.config import Cell
+from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait
+from resexp.cells.interrupt import Stop
+from resexp.config.cell import Cell
 from resexp.launcher.worker import STOP, Place, serve
 from resexp.record.result import outcome
 from resexp.record.store import RunDir
-from resexp.stopping import Stop
-from resexp.watch import Ended, Started, Waiting, Watch
 
 TICK = 0.2
 """Seconds between looks at the clock and at the signals."""
@@ -43,11 +43,11 @@ class Worker:
 
 @dataclass
 class Pool:
-    """Trains cells on a process per place; `timeout` is in seconds a cell. `watch_of` gives each cell its watch."""
+    """Trains cells on a process per place; `timeout` is in seconds a cell. `callback_for` gives each cell its watch."""
 
     places: Sequence[Place]
     timeout: float | None
-    watch_of: Callable[[Cell], Watch]
+    callback_for: Callable[[Cell], Callback]
     stop: Stop
 
     def run(self, cells: Sequence[Cell]) -> None:
@@ -105,13 +105,13 @@ class Pool:
             try:
                 message = worker.pipe.recv()
             except (EOFError, OSError):
-                self._bury(index, None)
+                self._handle_dead_worker(index, None)
                 continue
             if message not in ("ended", "busy", "stopped"):
-                if isinstance(message, Started | Waiting):
-                    worker.since = time.monotonic() if isinstance(message, Started) else None
+                if isinstance(message, CellStart | CellWait):
+                    worker.since = time.monotonic() if isinstance(message, CellStart) else None
                 if worker.cell:
-                    self.watch_of(worker.cell)(message)
+                    self.callback_for(worker.cell)(message)
                 continue
             if message == "busy" and worker.cell:
                 self.busy.append(worker.cell)
@@ -119,15 +119,15 @@ class Pool:
                 self.fresh.append(worker.cell)  # somebody asked that process, not us
             worker.cell = None
             if message == "stopped":  # it ends
-                self._bury(index, None)
+                self._handle_dead_worker(index, None)
 
     def _check_time(self) -> None:
         for index, worker in [*self.workers.items()]:
             since = worker.since
             if self.timeout and worker.cell and since and not worker.asked and time.monotonic() - since > self.timeout:
-                self._bury(index, f"took longer than hydra.launcher.timeout={self.timeout:g} s")
+                self._handle_dead_worker(index, f"took longer than hydra.launcher.timeout={self.timeout:g} s")
 
-    def _bury(self, index: int, error: str | None) -> None:
+    def _handle_dead_worker(self, index: int, error: str | None) -> None:
         """Record what became of the cell of a worker that died, or, with an `error`, has to."""
         worker = self.workers.pop(index)
         if error:
@@ -140,7 +140,7 @@ class Pool:
         result = outcome(cell, "failed", error=error or _death(worker.process.exitcode, self.places[index]))
         with contextlib.suppress(OSError):
             RunDir(cell.path).fail(cell, result)
-        self.watch_of(cell)(Ended("cell", result, ()))
+        self.callback_for(cell)(CellEnd("cell", result, ()))
 
 
 def context() -> BaseContext:

@@ -4,6 +4,6 @@ import gc
 
 import torch._dynamo  # noqa: F401  (the first optimizer imports it)
 
-import resexp.run  # noqa: F401
+import resexp.cells.run  # noqa: F401
 
 gc.freeze()  # what is imported stays: no collection in a worker need look at it

@@ -13,8 +13,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
-from resexp.config import Cell
-from resexp.stopping import Stop
+from resexp.cells.interrupt import Stop
+from resexp.config.cell import Cell
 
 End = Literal["ended", "busy", "stopped"]
 """What a worker says when it is free again: the cell ended, is trained elsewhere, or was asked to stop."""
@@ -38,7 +38,7 @@ def serve(connection: "Connection[object, object]", place: Place) -> None:
     _settle(place)
     import torch
 
-    from resexp.run import BusyError, train
+    from resexp.cells.run import BusyError, train
 
     torch.set_num_threads(place.threads)
     stop, cells = Stop(), SimpleQueue[tuple[Cell, bool]]()

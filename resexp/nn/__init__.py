@@ -1,1 +1,1 @@
-"""What is trained: the block, the network, its initialisation; bodies and residuals, a file per variant."""
+"""What is trained: the block, the network, its initialization; bodies and residuals, a file per variant."""

@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 def features(x: Tensor) -> tuple[int, ...]:
-    """The axes over which a sample, or a token, is normalised."""
+    """The axes over which a sample, or a token, is normalized."""
     return (1, 2, 3) if x.ndim == 4 else (-1,)
 
 

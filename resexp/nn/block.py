@@ -19,7 +19,7 @@ Linear = Callable[[int, int], nn.Module]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """Where a block normalises.
+    """Where a block normalizes.
 
     | placement | pre | inner_post | post | source |
     |---|---|---|---|---|
@@ -36,17 +36,17 @@ class Placement:
 
     @property
     def anywhere(self) -> bool:
-        """Whether the block normalises at all."""
+        """Whether the block normalizes at all."""
         return self.pre or self.inner_post or self.post
 
     @property
     def final(self) -> bool:
-        """Whether the stream reaches the head unnormalised although branches are normalised."""
+        """Whether the stream reaches the head unnormalized although branches are normalized."""
         return (self.pre or self.inner_post) and not self.post
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class BranchPosition:
     """Where a branch stands: in the 1-based `layer` of a network with `branches` branches, on a stream of `width`."""
 
     width: int
@@ -64,14 +64,14 @@ class Residual(nn.Module):
     """Whether one instance serves all branches of a layer."""
 
     zero_head = False
-    """Whether its own initialisation also lets the network's head start at 0."""
+    """Whether its own initialization also lets the network's head start at 0."""
 
-    def __init__(self, site: Site, own_init: bool = True) -> None:
+    def __init__(self, position: BranchPosition, own_init: bool = True) -> None:
         super().__init__()
-        self.site, self.own_init = site, own_init
+        self.position, self.own_init = position, own_init
 
     def enter(self, u: Tensor) -> Tensor:
-        """What the branch sees of the normalised stream u."""
+        """What the branch sees of the normalized stream u."""
         return u
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
@@ -82,14 +82,14 @@ class Residual(nn.Module):
         """Give the branch the parameters that the scheme asks of it."""
 
     def init(self, body: nn.Module) -> None:
-        """Rescale, in place, what the initialisation gave the branch; not called where `own_init` is false."""
+        """Rescale, in place, what the initialization gave the branch; not called where `own_init` is false."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
+class BlockConfig:
     """What every block of a network is made of.
 
-    `normalizer(width)` makes a normalizer, `residual(site)` a scheme, `body(linear, recipe)` a branch.
+    `normalizer(width)` makes a normalizer, `residual(position)` a scheme, `body(linear, config)` a branch.
     """
 
     width: int
@@ -97,48 +97,48 @@ class Recipe:
     activation: Callable[[], nn.Module]
     placement: Placement
     normalizer: Callable[[int], nn.Module]
-    residual: Callable[[Site], Residual]
-    body: Callable[[Linear, "Recipe"], nn.Module]
+    residual: Callable[[BranchPosition], Residual]
+    body: Callable[[Linear, "BlockConfig"], nn.Module]
 
     def norm(self, wanted: bool) -> nn.Module:
         """A normalizer, or the identity where none is wanted."""
         return self.normalizer(self.width) if wanted else nn.Identity()
 
 
-def blocks(recipe: Recipe, *bodies: Callable[[], nn.Module]) -> nn.Sequential:
+def blocks(config: BlockConfig, *bodies: Callable[[], nn.Module]) -> nn.Sequential:
     """`depth` layers, each a block for each of `bodies`."""
     built: list[Block] = []
-    for layer in range(1, recipe.depth + 1):
-        site = Site(width=recipe.width, layer=layer, branches=recipe.depth * len(bodies))
-        residual = recipe.residual(site)
+    for layer in range(1, config.depth + 1):
+        position = BranchPosition(width=config.width, layer=layer, branches=config.depth * len(bodies))
+        residual = config.residual(position)
         for number, body in enumerate(bodies):
             if number and not residual.shared:
-                residual = recipe.residual(site)
-            built.append(Block(recipe, body(), residual))
+                residual = config.residual(position)
+            built.append(Block(config, body(), residual))
     return nn.Sequential(*built)
 
 
 class Block(nn.Module):
     """block(x) = post(combine(skip(x), inner_post(body(enter(pre(x)))))).
 
-    `skip` is the identity but where the shape of the stream changes; there, `incoming` is the recipe before the change.
+    `skip` is the identity but where the shape of the stream changes; there, `incoming` is the config before the change.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        config: BlockConfig,
         body: nn.Module,
         residual: Residual,
         skip: nn.Module | None = None,
-        incoming: Recipe | None = None,
+        incoming: BlockConfig | None = None,
     ) -> None:
         super().__init__()
-        self.pre = (incoming or recipe).norm(recipe.placement.pre)
+        self.pre = (incoming or config).norm(config.placement.pre)
         self.body = body
-        self.inner_post = recipe.norm(recipe.placement.inner_post)
+        self.inner_post = config.norm(config.placement.inner_post)
         self.residual = residual
         self.skip = skip or nn.Identity()
-        self.post = recipe.norm(recipe.placement.post)
+        self.post = config.norm(config.placement.post)
         residual.adopt(body)
 
     def forward(self, x: Tensor) -> Tensor:

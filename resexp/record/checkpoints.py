@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from resexp.config import Cell
+from resexp.config.cell import Cell
 from resexp.engine.events import State
 from resexp.engine.pack import Pack
 from resexp.record.store import write_atomically
@@ -42,7 +42,7 @@ class Checkpoints:
     """The checkpoints in the run directory of a cell."""
 
     def __init__(self, cell: Cell) -> None:
-        self.path, self.id, self.keep = cell.path, cell.id, cell.dials.keep_checkpoints
+        self.path, self.id, self.keep = cell.path, cell.id, cell.settings.keep_checkpoints
         self.measured = cell.measured
 
     def _files(self) -> list[Path]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resexp.config import arm_of
-from resexp.kinds import InputError, nearest
+from resexp.config.errors import InputError, nearest
+from resexp.config.names import arm_of
 from resexp.record.result import CellResult
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {

@@ -16,7 +16,7 @@ from resexp.record.rows import METRICS, BySeed, row, scores_of
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir, write_atomically
 from resexp.stats.scores import Scored
 
-FLOATS = {*METRICS, "loss_initial", "loss_lowest", "score", "steps_to_bar", "seconds", "clip"}
+FLOATS = {*METRICS, "loss_initial", "loss_lowest", "score", "steps_to_target", "seconds", "clip"}
 """Columns of numbers where all of them, or none, may be whole."""
 
 

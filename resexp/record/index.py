@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from resexp.config import Cell
-from resexp.kinds import InputError
-from resexp.record.kept import Kept
+from resexp.config.cell import Cell
+from resexp.config.errors import InputError
+from resexp.record.cache import Cache
 from resexp.record.result import CellResult, outcome
 from resexp.record.store import RESULT, RUN, RunDir, read_json, revived
 
@@ -29,13 +29,13 @@ class CellFailedError(RuntimeError):
 
 def recorded(cell: Cell, error: str | None = None) -> CellResult:
     """What is on the disk of a cell, of the seeds asked for; where it has not ended, `error` says why, if known."""
-    result = RunDir(cell.path).result(Path(cell.dials.outputs).absolute())
+    result = RunDir(cell.path).result(Path(cell.settings.outputs).absolute())
     if result is None:
         return outcome(cell, "waiting" if error else "failed", error=error or "it left nothing behind")
     if result.id != cell.id:
         return outcome(cell, "failed", error=f"another cell lies in its place ({result.id})")
-    have = [r for r in result.replicates if r.seed in cell.dials.seed_list]
-    if result.status == "done" and len(have) < len(cell.dials.seed_list):
+    have = [r for r in result.replicates if r.seed in cell.settings.seed_list]
+    if result.status == "done" and len(have) < len(cell.settings.seed_list):
         return outcome(cell, "failed", error="some of its seeds are missing")
     return outcome(
         cell,
@@ -54,7 +54,7 @@ def metric(cell: Cell) -> float:
 
     Raises CellFailedError where the cell is not done.
     """
-    result, name = recorded(cell), cell.dials.metric
+    result, name = recorded(cell), cell.settings.metric
     if result.status != "done":
         raise CellFailedError(result.error or result.status)
     values = [getattr(r, name) for r in result.replicates]
@@ -76,8 +76,8 @@ def home_of(place: Path) -> Path:
     return next((p for p in (place, *place.parents[:LEVELS]) if (p / INDEX).is_file()), place)
 
 
-def _index(home: Path) -> Kept:
-    return Kept(home / INDEX, (RESULT, RUN), lambda place: RunDir(place).content())
+def _index(home: Path) -> Cache:
+    return Cache(home / INDEX, (RESULT, RUN), lambda place: RunDir(place).content())
 
 
 def _below(root: Path) -> Iterator[CellResult]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from resexp.config import APART, DIALS, Cell
+from resexp.config.cell import Cell
+from resexp.config.fingerprint import APART
+from resexp.config.settings import SETTINGS
 from resexp.stats.scores import Scored
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
-PASSING = frozenset([*APART, *(name for name, spec in DIALS.items() if not spec.metadata["identity"])])
+PASSING = frozenset([*APART, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])])
 """Keys that are no part of the identity."""
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
@@ -98,7 +100,7 @@ class CellResult:
 
     @property
     def flat(self) -> dict[str, Any]:
-        """The configuration in one level: dials, choices, and the options of the groups as `group.key`."""
+        """The configuration in one level: settings, choices, and the options of the groups as `group.key`."""
         return self._flat(frozenset())
 
     @property
@@ -113,9 +115,9 @@ class CellResult:
 
     def _flat(self, without: frozenset[str]) -> dict[str, Any]:
         choices = {k: v for k, v in self.choices.items() if k not in without}
-        dials = {k: v for k, v in self.config.items() if k not in self.choices and k not in without}
+        settings = {k: v for k, v in self.config.items() if k not in self.choices and k not in without}
         groups = ((g, self.config.get(g, {})) for g in choices)
-        return {**dials, **choices, **{f"{g}.{k}": v for g, options in groups for k, v in options.items()}}
+        return {**settings, **choices, **{f"{g}.{k}": v for g, options in groups for k, v in options.items()}}
 
     def to_json(self, scored: Mapping[int, Scored] | None = None) -> dict[str, Any]:
         """One object of `resexp runs --json`; `scored`: the scores of its seeds."""
@@ -159,9 +161,9 @@ def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
 
     Those of which it asks for what was not measured are missing, too.
     """
-    known = done.replicates if done and not cell.dials.fresh else ()
+    known = done.replicates if done and not cell.settings.fresh else ()
     have = {r.seed for r in known if cell.measured <= {*r.measured}}
-    return tuple(seed for seed in cell.dials.seed_list if seed not in have)
+    return tuple(seed for seed in cell.settings.seed_list if seed not in have)
 
 
 def number(value: float) -> float | None:

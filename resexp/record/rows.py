@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from resexp.record.cache import Cache
 from resexp.record.filters import flat
 from resexp.record.index import home_of
-from resexp.record.kept import Kept
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RESULT, STEPS, RunDir
 from resexp.stats.scores import Scored, StepsTo, median_steps, scored
@@ -39,7 +39,7 @@ def value(result: CellResult, scores: BySeed, key: str) -> Any:
 
 def overall(scores: BySeed) -> Scored:
     """The mean score of a cell, and the lower median of its steps to the bar."""
-    known = [StepsTo(s.steps_to_bar, bool(s.censored)) for s in scores.values() if s.steps_to_bar is not None]
+    known = [StepsTo(s.steps_to_target, bool(s.censored)) for s in scores.values() if s.steps_to_target is not None]
     score, met = mean(s.score for s in scores.values()), median_steps(known)
     return Scored(score, met.steps, met.censored) if met else Scored(score)
 
@@ -50,7 +50,7 @@ def scores_of(results: Sequence[CellResult]) -> list[BySeed]:
         return []
     cells = {result.path: result for result in results}
     home = home_of(Path(os.path.commonpath([*cells])))
-    kept = Kept(home / SCORES, (RESULT, STEPS), lambda place: _scores(cells[str(place)]))
+    kept = Cache(home / SCORES, (RESULT, STEPS), lambda place: _scores(cells[str(place)]))
     found = [{int(seed): Scored(*values) for seed, values in kept(path).items()} for path in cells]
     kept.save(whole=False)
     by_path = dict(zip(cells, found, strict=True))

@@ -29,8 +29,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from resexp.config import Cell, arm_of
-from resexp.kinds import InputError
+from resexp.config.cell import Cell
+from resexp.config.errors import InputError
+from resexp.config.names import arm_of
 from resexp.record.result import CellResult, Cost, Replicate
 from resexp.stats.verdict import Reference
 

@@ -11,20 +11,20 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from resexp.config import DIGITS, arm_of
+from resexp.analysis.compare import EffectRow
+from resexp.analysis.costs import MEASURES, Ratio, costs, price
+from resexp.analysis.groups import Group, Line, counts, groups
+from resexp.analysis.headline import answer, half_text
+from resexp.analysis.sentences import effects_words, held_against, needs, p_text, ratio_text, rows_words
+from resexp.analysis.statements import Statement, factorials, statements
+from resexp.analysis.tuning import KEY
+from resexp.config.names import DIGITS, arm_of
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
+from resexp.formats import accuracy_text, duration, loss_text, scaled
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RUN, read_json
-from resexp.report.answer import answer, half_text
-from resexp.report.costs import MEASURES, Ratio, costs, price
-from resexp.report.draw import Drawing, drawings
-from resexp.report.group import Group, Line, counts, groups
+from resexp.report.drawing import Drawing, drawings
 from resexp.report.source import Source
-from resexp.report.statements import Statement, factorials, statements
-from resexp.stats.compare import EffectRow
-from resexp.stats.tuning import KEY
-from resexp.stats.words import effects_words, held_against, needs, p_text, ratio_text, rows_words
-from resexp.wording import accuracy_text, duration, loss_text, scaled
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.record.index import SWEEP, is_sweep, scan
 from resexp.record.result import CellResult
 from resexp.record.store import read_json

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.record.store import write_atomically
 from resexp.report.page import parts, render
 from resexp.report.source import source

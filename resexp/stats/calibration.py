@@ -1,8 +1,8 @@
-"""How well the initialisation tells which networks will train: limits of signals, judged on what their fit left out.
+"""How well the initialization tells which networks will train: limits of signals, judged on what their fit left out.
 
-A network is foretold to train where each of its signals is below its limit: the span of its squared gradients over the
+A network is predicted to train where each of its signals is below its limit: the span of its squared gradients over the
 blocks, the cosine between inputs at their end. The limits are judged on groups of cells that their fit did not see, as
-an arm or a data set; seeds would be no such groups, for signals at initialisation hardly vary by seed.
+an arm or a data set; seeds would be no such groups, for signals at initialization hardly vary by seed.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ Rule = Callable[[Array], Truth]
 
 @dataclass(frozen=True)
 class Limits:
-    """Where each signal is below its limit, (S,), a network is foretold to train."""
+    """Where each signal is below its limit, (S,), a network is predicted to train."""
 
     limits: tuple[float, ...]
 
@@ -54,7 +54,7 @@ def _between(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What was foretold against what came: numbers of cells, named as foretold and then as it came."""
+    """What was predicted against what came: numbers of cells, named as predicted and then as it came."""
 
     trained_trained: int
     trained_not: int
@@ -68,14 +68,14 @@ class Confusion:
 
     @property
     def balanced_accuracy(self) -> float:
-        """The mean of the shares foretold right: of those that trained and of those that did not, if there are any."""
+        """The mean of the shares predicted right: of those that trained and of those that did not, if there are any."""
         kinds = (self.trained_trained, self.not_trained), (self.not_not, self.trained_not)
         shares = [right / (right + wrong) for right, wrong in kinds if right + wrong]
         return float(np.mean(shares)) if shares else np.nan
 
 
 def left_out(fit: Callable[[Array, Truth], Rule], signals_NS: Array, trained_N: Truth, groups: Sequence[str]) -> Truth:
-    """What is foretold of each cell (N,) by a rule fitted to all cells but those of its own group."""
+    """What is predicted of each cell (N,) by a rule fitted to all cells but those of its own group."""
     names, foretold_N = np.asarray(groups), np.zeros(len(trained_N), dtype=bool)
     for name in np.unique(names):
         mine = names == name

@@ -1,4 +1,4 @@
-"""The search for the trainable depth D50 of an arm, as a pure function of what is known: propose, tell, estimate.
+"""The search for the trainable depth D50 of an arm, as a pure function of what is known: ask, tell, estimate.
 
 Depths are doubled from the lowest until at most a third of `few` replicates train, the bracket is bisected in ln L to
 a ratio of 1.25, its two ends get `many` replicates, twice the failing depth is tried as a guard, and the logistic fit
@@ -6,7 +6,7 @@ to all of it gives D50 and its interval. At each depth the tuning seeds choose a
 test the choice: "trained at any rate" would be a kinder question.
 
     search = DepthSearch(rates=(3e-4, 1e-3, 3e-3))
-    while trials := search.propose():
+    while trials := search.ask():
         for trial in trials:
             search.tell(trial.depth, trial.rate, train(trial))   # {seed: Ended(trained, loss)}
     search.estimate()
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from resexp.stats.logistic import Located, locate
-from resexp.stats.tuning import rank
+from resexp.stats.scores import rank
 
 WIDER = 1.3
 """The interval's width in ln L where rates are chosen: a choice that all replicates of a depth share makes them alike.
@@ -27,7 +27,7 @@ With it simulated searches are covered about as they should be (scripts/bench/si
 
 
 @dataclass(frozen=True)
-class Ended:
+class TrialOutcome:
     """What the search needs to know of a replicate; `loss` is ℓ_T in nats, None where it is not finite."""
 
     trained: bool
@@ -53,7 +53,7 @@ class Depth50(Located):
         rates: the learning rate chosen at each depth.
         at_edge: the depths at which it was the lowest or the highest of the rates.
         runs: replicates that were told and wanted.
-        spared: replicates that testing every rate at every depth tried would have taken beyond these.
+        saved: replicates that testing every rate at every depth tried would have taken beyond these.
 
     """
 
@@ -61,7 +61,7 @@ class Depth50(Located):
     rates: Mapping[int, float]
     at_edge: tuple[int, ...]
     runs: int
-    spared: int
+    saved: int
 
 
 class _UnknownError(Exception):
@@ -85,7 +85,7 @@ class DepthSearch:
     few: int = 3
     many: int = 8
     ratio: float = 1.25
-    known: dict[tuple[int, float], dict[int, Ended]] = field(default_factory=dict)
+    known: dict[tuple[int, float], dict[int, TrialOutcome]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (1 <= self.lowest < self.highest and self.rates and 1 <= self.few <= self.many and self.ratio > 1):
@@ -95,7 +95,7 @@ class DepthSearch:
         taken = {*self.tuning} if len(self.rates) > 1 else set()
         self.test = [seed for seed in range(self.many + len(taken) + max(taken, default=0)) if seed not in taken]
 
-    def propose(self) -> list[Trial]:
+    def ask(self) -> list[Trial]:
         """What to train next, all of it at once if one likes; nothing where the search has ended."""
         try:
             self._walk()
@@ -103,7 +103,7 @@ class DepthSearch:
             return unknown.trials
         return []
 
-    def tell(self, depth: int, rate: float, ends: Mapping[int, Ended]) -> None:
+    def tell(self, depth: int, rate: float, ends: Mapping[int, TrialOutcome]) -> None:
         """What became of some replicates, by seed."""
         self.known.setdefault((depth, rate), {}).update(ends)
 
@@ -124,7 +124,7 @@ class DepthSearch:
             rates=rates,
             at_edge=tuple(d for d, rate in rates.items() if len(self.rates) > 1 and rate in edges),
             runs=runs,
-            spared=full - runs,
+            saved=full - runs,
         )
 
     @property

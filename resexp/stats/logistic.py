@@ -1,8 +1,8 @@
-"""The depth at which half of the replicates train, from successes at some depths: a penalised logistic fit.
+"""The depth at which half of the replicates train, from successes at some depths: a penalized logistic fit.
 
 P(trained at depth L) = σ((ln D50 − ln L)/s). Where success and failure are separated, as a search by bisection leaves
 them, the likelihood is highest at s = 0; a penalty on ln s, the density of a normal distribution, keeps it away from
-there. The interval of D50 averages the penalised likelihood over s, as its profile does not; the centre of the penalty
+there. The interval of D50 averages the penalized likelihood over s, as its profile does not; the center of the penalty
 was set where simulated searches (scripts/bench/simulations.py) are covered about as often as they should be.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-from resexp.wording import depth_text, listed, span_text
+from resexp.formats import depth_text, listed, span_text
 
 MIDDLE, SPREAD = np.log(0.3), 1.0
 """Mean and standard deviation of the penalty on ln s."""

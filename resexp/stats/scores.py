@@ -8,6 +8,7 @@ import math
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -33,15 +34,15 @@ class Scored(NamedTuple):
     """Of a replicate: S, and the steps to the bar of `trained` or, `censored`, those after which it was not yet met."""
 
     score: float | None = None
-    steps_to_bar: int | None = None
+    steps_to_target: int | None = None
     censored: bool | None = None
 
 
 def scored(losses: Losses, steps: int, reference: Reference) -> Scored:
     """All that minibatch losses (S,) of a budget of `steps` come to; None where there is no bar."""
-    if reference.bar is None:
+    if reference.loss_target is None:
         return Scored()
-    met = steps_to(reference.bar, losses, steps)
+    met = steps_to(reference.loss_target, losses, steps)
     return Scored(score(losses, steps, reference), met.steps, met.censored)
 
 
@@ -69,7 +70,7 @@ def score(losses: Losses, steps: int, reference: Reference) -> float | None:
 
     ℓ0 counts from the first non-finite loss on, and for steps that are missing. None where there is no bar.
     """
-    if reference.bar is None or reference.loss_reference is None:
+    if reference.loss_target is None or reference.loss_reference is None:
         return None
     zero = reference.loss_constant
     finite = _finite_start(losses)
@@ -104,6 +105,12 @@ def lr_sensitivity(ends: Mapping[float, Sequence[float | None]], reference: Refe
     zero = reference.loss_constant
     means = [float(np.mean([_capped(end, zero) for end in of_rate])) for of_rate in ends.values() if of_rate]
     return float(np.mean(means)) - min(means) if len(means) > 1 else None
+
+
+def rank(trained: Sequence[bool], losses: Sequence[float | None]) -> tuple[int, float]:
+    """What puts the best rate first: the most replicates `trained`, then the lowest median ℓ_T; None is the worst."""
+    known = [math.inf if loss is None or math.isnan(loss) else loss for loss in losses]
+    return -sum(trained), median(known) if known else math.inf
 
 
 def log_loss(outcome: Outcome, reference: Reference) -> float:

@@ -53,12 +53,12 @@ class Reference:
         return self.loss_reference is not None and self.version == VERSION
 
     @property
-    def bar(self) -> float | None:
+    def loss_target(self) -> float | None:
         """The loss at or below which a replicate is trained; None where the task cannot carry verdicts."""
         if self.loss_reference is None or self.loss_constant - self.loss_reference < 0.2 * self.loss_constant:
             return None
-        bar = self.loss_constant - 0.8 * (self.loss_constant - self.loss_reference)
-        return bar if self.loss_bigram is None else min(bar, self.loss_bigram - 0.05)
+        target = self.loss_constant - 0.8 * (self.loss_constant - self.loss_reference)
+        return target if self.loss_bigram is None else min(target, self.loss_bigram - 0.05)
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ def verdict(outcome: Outcome, reference: Reference) -> Verdict | None:
     end, initial, zero = outcome.loss_train, outcome.loss_initial, reference.loss_constant
     if not outcome.finite or end is None or end > max(2 * zero, initial or 0.0):
         return "diverged"
-    if reference.bar is None:
+    if reference.loss_target is None:
         return None
-    if end <= reference.bar:
+    if end <= reference.loss_target:
         return "trained"
     error = math.sqrt(reference.majority * (1 - reference.majority) / reference.samples)
     if end > 0.95 * zero and (outcome.accuracy_train or 0.0) <= reference.majority + 3 * error:
@@ -120,10 +120,10 @@ def flags(outcome: Outcome, reference: Reference) -> list[str]:
     found = []
     end, lowest = outcome.loss_train, outcome.loss_lowest
     if (
-        reference.bar is not None
+        reference.loss_target is not None
         and lowest is not None
-        and lowest <= reference.bar
-        and (end is None or end > reference.bar)
+        and lowest <= reference.loss_target
+        and (end is None or end > reference.loss_target)
     ):
         found.append("collapsed")
     if end is not None and end > reference.loss_constant and verdict(outcome, reference) != "diverged":

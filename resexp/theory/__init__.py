@@ -1,4 +1,4 @@
-"""What mean-field theory predicts of networks at initialisation: pure functions of numbers and names, numpy alone.
+"""What mean-field theory predicts of networks at initialization: pure functions of numbers and names, numpy alone.
 
 `predict(Arm(norm="pre", depth=48))` gives an arm's stream and gradients, `trainable_depth` how deep it should go,
 `band` and `simulate` how far a network of finite width strays; below them are the maps of a layer and the Gaussian

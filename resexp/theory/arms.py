@@ -6,7 +6,7 @@ block(x) = post(combine(x, inner_post(body(pre(x)))))
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
 
-from resexp.kinds import InputError, nearest
+from resexp.config.errors import InputError, nearest
 from resexp.theory.gaussian import ACTIVATIONS
 
 PLACEMENTS = {
@@ -16,7 +16,7 @@ PLACEMENTS = {
     "peri": (True, True, False),
     "res-post": (False, True, False),
 }
-"""Whether pre, inner_post and post normalise."""
+"""Whether pre, inner_post and post normalize."""
 
 BODIES = {"ffn": ("aside", "act", "beside"), "act_linear": ("act", "beside"), "linear_act": ("beside", "act")}
 """The steps of a body: the activation, and linear maps beside or aside of where He makes up for it."""
@@ -27,7 +27,7 @@ VARIANCES = {
     "lecun": {"beside": 1.0, "aside": 1.0},
     "xavier": {"beside": 1.0, "aside": 1.0},
 }
-"""fan_in × the variance of square weights by initialisation; mean_field's are the arm's own."""
+"""fan_in × the variance of square weights by initialization; mean_field's are the arm's own."""
 
 NORMALIZERS = ("layernorm", "rmsnorm", "batchnorm")
 RESIDUALS = ("off", "on", "scaled", "skipinit", "rezero", "layerscale", "lns", "deepnorm", "projection")
@@ -46,7 +46,7 @@ class Arm:
         bias_variance: σ_b² of init=mean_field.
         second_moment: q of the stream before the first block.
         cosine: of two inputs there.
-        batch_cosine: the mean over pairs of a batch there, which batch normalisation takes off; 0 after standardising.
+        batch_cosine: the mean over pairs of a batch there, which batch normalization takes off; 0 after standardizing.
 
     """
 
@@ -67,7 +67,7 @@ class Arm:
 
     @property
     def placed(self) -> tuple[bool, bool, bool]:
-        """Whether pre, inner_post and post normalise."""
+        """Whether pre, inner_post and post normalize."""
         if self.norm not in PLACEMENTS:
             raise InputError(f"norm={self.norm}: no such placement{nearest(self.norm, PLACEMENTS)}")
         return PLACEMENTS[self.norm]
@@ -105,7 +105,7 @@ class Flow(Protocol):
     def activated(self, activation: str) -> Self:
         """After the activation."""
 
-    def normalised(self, normalizer: str) -> Self:
+    def normalized(self, normalizer: str) -> Self:
         """After the normalizer, whose ε is neglected."""
 
     def plus(self, other: Self) -> Self:
@@ -153,7 +153,7 @@ class Block:
         return x.linear(shrink * VARIANCES[self.arm.init][place], 0.0)
 
     def _norm(self, x: S, wanted: bool) -> S:
-        return x.normalised(self.arm.normalizer) if wanted else x
+        return x.normalized(self.arm.normalizer) if wanted else x
 
     def parts(self, x: S, layer: int) -> tuple[S, S]:
         """The skip and the branch of block `layer`, from 1, as they are added."""

@@ -1,6 +1,6 @@
 """How far networks of width n stray from the limit of infinite width.
 
-ln‖h_L‖² varies over initialisations by about κ L/n, and has a mean lower than the limit's by half of that (Hanin 2018,
+ln‖h_L‖² varies over initializations by about κ L/n, and has a mean lower than the limit's by half of that (Hanin 2018,
 1803.01719: "How to start training"): second moments have heavy tails, and their logarithms are what to compare. L is in
 blocks, n in features; logarithms are natural, variances of squared norms.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.theory.arms import BODIES, Arm, Block, without_theory
 from resexp.theory.gaussian import Array
 from resexp.theory.stream import Stream
@@ -23,7 +23,7 @@ WIDE = 4.0
 SCATTER = {"relu": 3.0, "identity": 0.0}
 """n var ln(‖φ(u)‖²/‖u‖²), u ~ N(0, 1)ⁿ, of the activations that know no scale."""
 LINEAR = {"orthogonal": 0.0}
-"""n var ln(‖W u‖²/‖u‖²) by initialisation: 2 for the others, whose weights are normal."""
+"""n var ln(‖W u‖²/‖u‖²) by initialization: 2 for the others, whose weights are normal."""
 
 
 class FiniteWidthWarning(UserWarning):
@@ -51,7 +51,7 @@ def kappa(arm: Arm) -> float:
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and standard deviation over initialisations of ln(‖h_L‖²/E‖h_L‖²), of natural logarithms."""
+    """Mean and standard deviation over initializations of ln(‖h_L‖²/E‖h_L‖²), of natural logarithms."""
 
     mean: float
     std: float
@@ -115,7 +115,7 @@ class _Walk:
         unit_R1 = 1.0 if activation in SCATTER else np.exp(self.s_R1)
         return self._as(_FUNCTIONS[activation](unit_R1 * self.h_RN) / unit_R1)
 
-    def normalised(self, normalizer: str) -> "_Walk":
+    def normalized(self, normalizer: str) -> "_Walk":
         """After LayerNorm or RMSNorm."""
         h_RN = self.h_RN - (self.h_RN.mean(-1, keepdims=True) if normalizer == "layernorm" else 0.0)
         return self._as(h_RN / np.sqrt((h_RN**2).mean(-1, keepdims=True)), 0 * self.s_R1)
@@ -131,7 +131,7 @@ class _Walk:
 def simulate(arm: Arm, width: int, replicates: int, seed: int = 0) -> Array:
     """ln of the second moment of each stream: (replicates, L + 1), one input in networks of their own.
 
-    Exact in law at any width and depth. Raises InputError where there is no theory, and for batch normalisation, which
+    Exact in law at any width and depth. Raises InputError where there is no theory, and for batch normalization, which
     takes more than one input.
     """
     reason = without_theory(arm)

@@ -25,7 +25,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from resexp.kinds import InputError, nearest
+from resexp.config.errors import InputError, nearest
 
 Array = NDArray[np.float64]
 

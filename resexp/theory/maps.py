@@ -11,14 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from resexp.theory.gaussian import (
-    Array,
-    covariance,
-    curvature,
-    second_moment,
-    slope_covariance,
-    slope_moment,
-)
+from resexp.theory.gaussian import Array, covariance, curvature, second_moment, slope_covariance, slope_moment
 
 VANISHED, EXPLODED = 1e-12, 1e30
 """The variances from which on the iteration is said to tend to 0, or to infinity."""

@@ -1,4 +1,4 @@
-"""What the theory predicts of an arm at initialisation, layer by layer.
+"""What the theory predicts of an arm at initialization, layer by layer.
 
 Shapes: L blocks, and L + 1 streams, the first of which enters the first block.
 """
@@ -14,7 +14,7 @@ from resexp.theory.stream import LOST, Stream
 
 @dataclass(frozen=True)
 class Prediction:
-    """An arm at initialisation, in the limit of wide networks.
+    """An arm at initialization, in the limit of wide networks.
 
     Attributes:
         second_moments: (L + 1,) mean h² of the stream, the square of its RMS.

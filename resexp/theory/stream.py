@@ -1,7 +1,7 @@
 """The stream of an infinitely wide network, as the few statistics that its blocks map.
 
 A stream of n features is known by its second moment q = mean h², its mean μ over features, and the covariances
-p = mean h(x₁) h(x₂) of pairs of inputs, with cosine p/q. As n → ∞ their maps are exact at initialisation; that of the
+p = mean h(x₁) h(x₂) of pairs of inputs, with cosine p/q. As n → ∞ their maps are exact at initialization; that of the
 expected squared gradient is so under the usual assumption that the weights it meets are independent of those that made
 the activations (Schoenholz 2017, 1611.01232; Yang 2020, 2006.14548, says when it holds: the head is random).
 """
@@ -58,7 +58,7 @@ class Stream:
         gain = self.gain * float(slope_moment(activation, self.q))
         return Stream(float(q), float(mean(activation, self.q)), np.array(p_P), gain)
 
-    def normalised(self, normalizer: str) -> "Stream":
+    def normalized(self, normalizer: str) -> "Stream":
         """After the normalizer, whose ε is neglected.
 
         It divides by q − μ² (LayerNorm), by q (RMSNorm), or by q − p (BatchNorm), p being that of the average pair: its

@@ -1,4 +1,4 @@
-"""How deep an arm can be trained, by what its initialisation does to gradients and to differences between inputs."""
+"""How deep an arm can be trained, by what its initialization does to gradients and to differences between inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from resexp.theory.prediction import Prediction, adds_means, predict
 from resexp.theory.stream import Stream
 
 EPSILON, RANGE, MOST = 0.25, 1e8, 1024
-"""Defaults: ε and the range of squared gradients, by which AdamW's trainings are foretold best, and the deepest network
-looked at."""
+"""Defaults: ε and the range of squared gradients, by which AdamW's trainings are predicted best, and the
+deepest network considered."""
 
 NEAR = 1e-5
 """A pair whose cosine is so near to where it tends tells nothing."""
@@ -102,7 +102,7 @@ def _bisect(arm: Arm, limit: Callable[[Prediction], float], most: int) -> float:
 def limit_cosine(arm: Arm) -> float:
     """c*, to which the cosine of any pair tends; nan where there is none, as of linear networks.
 
-    Where the stream neither grows nor is normalised away, c* is what the branch alone tends to, since
+    Where the stream neither grows nor is normalized away, c* is what the branch alone tends to, since
     (s² c + α² v k(c))/(s² + α² v) = c where k(c) = c; a branch that sees a stream which grows without bound is taken
     at variance GROWN. Means that add up along the stream drown all else: 1. The branch of lns becomes linear, and
     leaves cosines where they are: nan. The arm must have a theory.

@@ -19,11 +19,11 @@ from table import machine
 from torch import Tensor
 
 from resexp.build import build, load_data
-from resexp.compose import Composer
-from resexp.config import Cell
+from resexp.config.cell import Cell
+from resexp.config.compose import Composer
 from resexp.diagnostics.probe import Probe
 from resexp.diagnostics.suite import Suite
-from resexp.engine.fit import fit
+from resexp.engine.loop import fit
 
 CELLS = {
     "default (mlp, depth 16)": (),
@@ -38,18 +38,18 @@ class Timed(Suite):
     """A suite that knows how long it took."""
 
     def __init__(self, suite: Suite) -> None:
-        self.usual, self.dear, self.blocks, self.seconds = suite.usual, suite.dear, suite.blocks, 0.0
+        self.usual, self.expensive, self.blocks, self.seconds = suite.usual, suite.expensive, suite.blocks, 0.0
 
-    def __call__(self, probe: Probe, *, dear: bool) -> dict[str, Tensor]:
+    def __call__(self, probe: Probe, *, expensive: bool) -> dict[str, Tensor]:
         began = time.thread_time()
-        found = super().__call__(probe, dear=dear)
+        found = super().__call__(probe, expensive=expensive)
         self.seconds += time.thread_time() - began
         return found
 
 
 def sample(cell: Cell) -> tuple[float, float]:
     """Seconds that a training takes without its looks, and those of the looks."""
-    training = build(cell, cell.dials.seed_list, load_data(cell))
+    training = build(cell, cell.settings.seed_list, load_data(cell))
     suite = Timed(training.suite)
     began = time.thread_time()
     for _ in fit(replace(training, suite=suite)):
@@ -73,7 +73,7 @@ def drawing() -> float:
 def probe() -> float:
     """Seconds of `resexp probe` at depth 48 in a fresh process, behind its imports."""
     code = (
-        "import time, resexp.probe_verb, resexp.probing, torch._dynamo; from resexp.cli import main;"
+        "import time, resexp.cli.probe, resexp.cells.probe, torch._dynamo; from resexp.cli import main;"
         " t = time.perf_counter(); main(['probe', 'norm=pre', 'depth=48']); print(time.perf_counter() - t)"
     )
     return float(command([sys.executable, "-c", code]).output.split()[-1])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from resexp.build import load_data
-from resexp.compose import Composer
+from resexp.config.compose import Composer
 
 
 def resident(key: str) -> float:

@@ -17,9 +17,9 @@ from table import Row, machine
 from torch import Tensor, nn
 
 from resexp.build import build, load_data
-from resexp.compose import Composer
+from resexp.config.compose import Composer
 from resexp.engine.events import Steps
-from resexp.engine.fit import Training, fit
+from resexp.engine.loop import Training, fit
 
 TURN = 10
 
@@ -141,7 +141,7 @@ def theirs(network: nn.Module, training: Training) -> Iterator[float]:
         start = time.perf_counter()
         for _ in range(TURN):
             index = torch.randint(len(data.train), (size,))
-            x, y = data.standardise(data.train.x[index]), data.train.y[index]
+            x, y = data.standardize(data.train.x[index]), data.train.y[index]
             loss = F.cross_entropy(network(x).flatten(0, -2), y.flatten())
             optimizer.zero_grad()
             loss.backward()
@@ -166,7 +166,7 @@ def adopt(network: nn.Module, training: Training) -> None:
     with torch.no_grad():
         for mine, value in zip(network.parameters(), queue, strict=True):
             mine.copy_(value.view_as(mine))
-        x = training.data.standardise(training.data.train.x[:4])
+        x = training.data.standardize(training.data.train.x[:4])
         reference = torch.func.functional_call(training.pack.network, {k: v.clone() for k, v in state.items()}, (x,))
         if not torch.allclose(network(x), reference, rtol=1e-3, atol=1e-4):
             raise RuntimeError("not the same network")
@@ -180,7 +180,7 @@ def sample(rounds: int) -> Iterator[Row]:
             steps = f"steps={TURN * (rounds + 2)}"
             sizes = ("norm=pre", "depth=8", f"seeds={seeds}", steps, f"log_every={TURN}", "eval_every=1000000")
             cell = composer.cell([*overrides, *sizes])
-            training = build(cell, cell.dials.seed_list, load_data(cell))
+            training = build(cell, cell.settings.seed_list, load_data(cell))
             network = make(training.data.classes)
             adopt(network, training)
             turns = zip(ours(training), theirs(network, training), strict=True)

@@ -39,7 +39,7 @@ def network(depth: int = DEPTH, norm: str = "pre", residual: bool = True) -> nn.
 
 
 def loader() -> DataLoader[tuple[Tensor, ...]]:
-    """Shuffled batches of the standardised digits."""
+    """Shuffled batches of the standardized digits."""
     digits = load_digits()
     x, y = torch.tensor(digits.data[:TRAIN], dtype=torch.float32), torch.tensor(digits.target[:TRAIN])
     return DataLoader(TensorDataset((x - x.mean()) / x.std(), y), BATCH, shuffle=True, drop_last=True)

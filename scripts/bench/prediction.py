@@ -1,4 +1,4 @@
-"""Whether the initialisation tells what will train: the cells of +sweep=prediction, foretold and then trained.
+"""Whether the initialization tells what will train: the cells of +sweep=prediction, predicted and then trained.
 
 `prediction.py [--results DIR] [OVERRIDE …]`; what is trained already below DIR is not trained again. Prints how
 rules do whose limits were fitted to other arms, or to other data sets, beside rules that know less.
@@ -16,19 +16,20 @@ import numpy as np
 import torch
 from table import machine
 
-from resexp.compose import Composer
-from resexp.probing import look
+from resexp.analysis.diagnosis import Probed
+from resexp.cells.interrupt import Stop
+from resexp.cells.probe import look
+from resexp.config.compose import Composer
 from resexp.stats.calibration import Confusion, fit_limits, fit_majority, left_out
-from resexp.stats.diagnosis import Probed
-from resexp.stopping import Stop
-from resexp.sweeping import sweep, unwatched
+from resexp.sweeps.job import no_callback
+from resexp.sweeps.sweep import sweep
 
 SWEEP = "sweep=prediction"
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """A cell: its groups, what was seen at its initialisation, and whether most of its replicates trained."""
+class Predicted:
+    """A cell: its groups, what was seen at its initialization, and whether most of its replicates trained."""
 
     arm: str
     dataset: str
@@ -47,14 +48,14 @@ def signals(seen: Probed) -> tuple[float, float, float]:
     return found if np.isfinite(found).all() else (np.inf, np.inf, np.inf)
 
 
-def foretell(overrides: Sequence[str], results: Path) -> Iterator[Foretold]:
-    """Train the cells that are not, and look at the initialisation of each that has a verdict."""
+def predict(overrides: Sequence[str], results: Path) -> Iterator[Predicted]:
+    """Train the cells that are not, and look at the initialization of each that has a verdict."""
     composer = Composer()
     given = composer.overrides([SWEEP, *overrides])
     jobs = composer.jobs(given)
     cells = {cell.id: cell for _, cell in jobs}
     os.chdir(results)
-    swept = sweep(composer, given, jobs, unwatched, Stop())
+    swept = sweep(composer, given, jobs, no_callback, Stop())
     if swept.error:
         raise RuntimeError(swept.error)
     for result in swept.results:
@@ -64,21 +65,21 @@ def foretell(overrides: Sequence[str], results: Path) -> Iterator[Foretold]:
             continue
         seen, trained = look(cell), 2 * verdicts.count("trained") > len(verdicts)
         limit = seen.predicted_trainable_depth
-        theory = limit is None or cell.dials.depth <= limit
+        theory = limit is None or cell.settings.depth <= limit
         arm = f"{cell.choices['norm']}+{cell.choices['residual']}"
-        yield Foretold(arm, cell.choices["dataset"], cell.dials.depth, signals(seen), theory, trained)
+        yield Predicted(arm, cell.choices["dataset"], cell.settings.depth, signals(seen), theory, trained)
 
 
-def rows(cells: Sequence[Foretold]) -> Iterator[str]:
+def rows(cells: Sequence[Predicted]) -> Iterator[str]:
     """The table: rule, what was left out of its fit, balanced accuracy and the four counts."""
     trained = np.array([cell.trained for cell in cells])
     seen = np.array([cell.signals for cell in cells])
     depth = np.array([[cell.depth] for cell in cells], float)
-    yield "| foretold by | cells of | balanced accuracy | trained, right | not, right | trained, wrong | not, wrong |"
+    yield "| predicted by | cells of | balanced accuracy | trained, right | not, right | trained, wrong | not, wrong |"
     yield "|---|---|---|---|---|---|---|"
 
-    def row(rule: str, out: str, foretold: np.ndarray, among: Any = slice(None)) -> str:
-        c = Confusion.of(foretold[among], trained[among])
+    def row(rule: str, out: str, predicted: np.ndarray, among: Any = slice(None)) -> str:
+        c = Confusion.of(predicted[among], trained[among])
         counts = c.trained_trained, c.not_not, c.not_trained, c.trained_not
         return f"| {rule} | {out} | {c.balanced_accuracy:.3f} | {' | '.join(map(str, counts))} |"
 
@@ -109,7 +110,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     with TemporaryDirectory() as scratch:
-        print(*rows([*foretell(args.overrides, args.results or Path(scratch))]), sep="\n")
+        print(*rows([*predict(args.overrides, args.results or Path(scratch))]), sep="\n")
     print(f"\n{machine()}.")
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from measure import RESEXP, command
 from table import Row, Samples, machine
 
-from resexp.compose import Composer
-from resexp.config import Cell
+from resexp.config.cell import Cell
+from resexp.config.compose import Composer
 from resexp.record.index import INDEX
 from resexp.record.result import Replicate, outcome
 from resexp.record.rows import SCORES
@@ -47,8 +47,8 @@ def cells(outputs: Path) -> Iterator[Cell]:
     arms = [composer.cell([f"norm={n}", f"residual={r}", f"outputs={outputs}"]) for n in NORMS for r in RESIDUALS]
     for depth, width, rate, arm in product(DEPTHS, WIDTHS, RATES, arms):
         options = {**arm.options, "optimizer": {**arm.options["optimizer"], "lr": rate}}
-        dials = replace(arm.dials, depth=depth, width=width)
-        yield replace(arm, dials=dials, options=options, changed=(f"width{width}", f"lr{rate}"))
+        settings = replace(arm.settings, depth=depth, width=width)
+        yield replace(arm, settings=settings, options=options, changed=(f"width{width}", f"lr{rate}"))
 
 
 def write(outputs: Path, count: int) -> None:
@@ -62,7 +62,7 @@ def write(outputs: Path, count: int) -> None:
     for cell in islice(cells(outputs), count):
         shutil.copytree(template, cell.path, copy_function=os.link)
         write_json(cell.path / RUN, {**about, "id": cell.id, "choices": dict(cell.choices), "config": cell.config})
-        replicates = [_replicate(seed, *rng.uniform(size=5)) for seed in cell.dials.seed_list]
+        replicates = [_replicate(seed, *rng.uniform(size=5)) for seed in cell.settings.seed_list]
         more = {"replicates": replicates, "reference": real.reference, "seconds": real.seconds, "cost": real.cost}
         RunDir(cell.path).close(outcome(cell, "done", **more))
     shutil.rmtree(outputs / "real")

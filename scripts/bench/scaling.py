@@ -7,9 +7,9 @@ from statistics import median
 import torch
 
 from resexp.build import build, load_data, work
-from resexp.compose import Composer
+from resexp.config.compose import Composer
 from resexp.engine.events import Steps
-from resexp.engine.fit import fit
+from resexp.engine.loop import fit
 
 WARM_UP, TIMED, SIDE = 5, 25, 1024
 
@@ -29,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rate = multiply_rate()
     cell = Composer().cell([*sys.argv[1:], f"steps={WARM_UP + TIMED}", "log_every=1", "eval_every=1000"])
-    training = build(cell, cell.dials.seed_list, load_data(cell))
+    training = build(cell, cell.settings.seed_list, load_data(cell))
     operations = (work(training)[0] or 0) * len(training.pack)
     assert operations
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from resexp.stats.depth import Depth50, DepthSearch, Ended
+from resexp.stats.depth import Depth50, DepthSearch, TrialOutcome
 from resexp.stats.factorial import factorial
 from resexp.stats.paired import compare, holm, sign_flip, tost
 
@@ -106,10 +106,10 @@ def chance(depth: float, reach: float, s: float) -> float:
 def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> Depth50:
     """A search of an arm that trains to `d50` times what `rates` says of each learning rate."""
     asked = DepthSearch(rates=[*rates])
-    while trials := asked.propose():
+    while trials := asked.ask():
         for trial in trials:
             chances = chance(trial.depth, d50 * rates[trial.rate], s)
-            ends = {seed: Ended(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
+            ends = {seed: TrialOutcome(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
             asked.tell(trial.depth, trial.rate, ends)
     return asked.estimate()
 

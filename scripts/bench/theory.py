@@ -1,4 +1,4 @@
-"""The table of the theory against measured networks, in Markdown: gains per block at initialisation."""
+"""The table of the theory against measured networks, in Markdown: gains per block at initialization."""
 
 import sys
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from resexp.compose import Composer
+from resexp.config.compose import Composer
 from resexp.theory import Arm, predict
 from tests.theory.networks import BATCH, BATCH_BIAS, BIAS, Gap, gaps
 

@@ -52,8 +52,8 @@ def test_names_are_printed_as_they_are():
 
 def test_what_is_listed_beside_the_order():
     met, never, unknown = Scored(0.5, 120, False), Scored(0.1, 300, True), Scored()
-    assert [*map(tables.to_bar, (met, never, unknown))] == ["120", "> 300", "–"]
-    text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to bar": ["120", "> 300"]}))
+    assert [*map(tables.to_target, (met, never, unknown))] == ["120", "> 300", "–"]
+    text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to target": ["120", "> 300"]}))
     assert [line.split()[-2:] for line in text.splitlines()[4:6]] == [["0.0100", "120"], [">", "300"]]
     assert "accuracy" not in text
 

@@ -15,9 +15,9 @@ from dataclasses import replace
 import pytest
 from torchvision import datasets
 
+from resexp.config.errors import InputError
 from resexp.data import cifar
 from resexp.data.idx import Idx
-from resexp.kinds import InputError
 from tests.data.test_sets import write_cifar, write_idx
 
 

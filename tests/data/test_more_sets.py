@@ -10,12 +10,12 @@ import torch
 from scipy.io import savemat
 
 from resexp.build import load_data
+from resexp.config.errors import InputError
 from resexp.data.mnist1d import Mnist1d
-from resexp.data.speech import Speech, SyntheticSpeech, log_mel, read_wav, synthesise
+from resexp.data.speech import Speech, SyntheticSpeech, log_mel, read_wav, synthesize
 from resexp.data.svhn import Svhn
 from resexp.data.synthetic import Synthetic
 from resexp.data.text import Text
-from resexp.kinds import InputError
 from resexp.stats.verdict import bigram_loss, constant_loss
 
 LETTERS = "".join(chr(97 + i * i % 23) for i in range(3000))
@@ -45,7 +45,7 @@ def write_speech(folder, digits=10, takes=(0, 5, 6)):
     folder.mkdir()
     for digit in range(digits):
         for take in takes:
-            write_wav(folder / f"{digit}_ann_{take}.wav", synthesise(digit, take))
+            write_wav(folder / f"{digit}_ann_{take}.wav", synthesize(digit, take))
     return folder
 
 
@@ -68,7 +68,7 @@ def test_the_default_text_is_that_of_cpython(cell):
     characters = sum(map(len, pydoc_data.topics.topics.values()))
     assert (len(data.train) + len(data.validation)) * 64 > characters - 3 * 64
     assert data.symbols
-    assert torch.equal(data.standardise(data.train.x), data.train.x)
+    assert torch.equal(data.standardize(data.train.x), data.train.x)
     zero, _ = constant_loss(data.train.y.flatten().numpy())
     assert (
         1 < bigram_loss(data.train.x.flatten().numpy(), data.train.y.flatten().numpy()) < zero < math.log(data.classes)

@@ -1,4 +1,4 @@
-"""Data sets: what they hold, how they are standardised, and what happens to bad files."""
+"""Data sets: what they hold, how they are standardized, and what happens to bad files."""
 
 import gzip
 import re
@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from resexp.build import factory, load_data
+from resexp.config.errors import InputError
 from resexp.data.cifar import ARCHIVES, Cifar
 from resexp.data.dataset import Split, prepare
 from resexp.data.idx import Idx, read_idx
-from resexp.kinds import InputError
 
 
 def idx_bytes(array):
@@ -35,7 +35,7 @@ def write_idx(folder, train=40, test=10, size=6, *, zipped=False):
 def test_digits(cell):
     data = load_data(cell())
     assert (len(data.train), len(data.validation), data.classes, data.shape) == (1438, 359, 10, (8, 8))
-    x = data.standardise(data.train.x).double()
+    x = data.standardize(data.train.x).double()
     assert abs(x.mean().item()) < 1e-5
     assert abs(x.std().item() - 1) < 1e-3
     together = torch.cat([data.train.x, data.validation.x]).flatten(1)
@@ -118,7 +118,7 @@ def test_cifar(tmp_path, name):
     raw = np.frombuffer((folder / ARCHIVES[name].train[0]).read_bytes(), np.uint8)
     assert data.train.y[0] == raw[ARCHIVES[name].labels - 1]
     assert data.train.x[0, 1, 0, 3] == raw[ARCHIVES[name].labels + 1024 + 3]
-    x = data.standardise(data.train.x)
+    x = data.standardize(data.train.x)
     assert x.mean((0, 2, 3)).abs().max() < 1e-4
     (folder / ARCHIVES[name].test[0]).write_bytes(b"short")
     with pytest.raises(InputError, match="corrupt"):
@@ -133,14 +133,14 @@ def test_a_cifar_label_out_of_range_is_refused(tmp_path):
         Cifar("CIFAR10", str(folder)).load()
 
 
-def test_constant_inputs_are_standardised_to_zero():
+def test_constant_inputs_are_standardized_to_zero():
     flat = Split(torch.full((5, 4), 7, dtype=torch.uint8), torch.zeros(5, dtype=torch.long))
 
     class Flat:
         def load(self):
             return flat, flat, 2
 
-    assert not prepare(Flat(), torch.float32).standardise(flat.x).any()
+    assert not prepare(Flat(), torch.float32).standardize(flat.x).any()
 
 
 def test_a_batch_larger_than_the_data_is_refused(cell):

@@ -14,15 +14,15 @@ SIDES = st.integers(1, 7)
 
 
 @given(SIDES, SIDES, st.integers(0, 3), st.booleans(), st.integers(0, 5), st.booleans())
-def test_each_picture_is_cut_and_mirrored_as_by_hand(height, width, crop, flip, step, colour):
-    shape = (2, 4, *((3,) if colour else ()), height, width)
+def test_each_picture_is_cut_and_mirrored_as_by_hand(height, width, crop, flip, step, color):
+    shape = (2, 4, *((3,) if color else ()), height, width)
     x = torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     augment, seeds = Augment(crop, flip), (5, 9)
     out = augment(x, seeds, step)
     for r, seed in enumerate(seeds):
         shift, mirrored = augment._draw(seed, step, 4)
         for b in range(4):
-            padded = np.pad(x[r, b].numpy(), [(0, 0)] * colour + [(crop, crop)] * 2)
+            padded = np.pad(x[r, b].numpy(), [(0, 0)] * color + [(crop, crop)] * 2)
             top, left = shift[b].tolist()
             cut = padded[..., top : top + height, left : left + width]
             np.testing.assert_array_equal(out[r, b].numpy(), cut[..., ::-1] if mirrored[b] else cut)

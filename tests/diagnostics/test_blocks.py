@@ -5,10 +5,10 @@ import torch
 import torchvision
 from torch import nn
 
+from resexp.config.errors import InputError
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import probe_of
 from resexp.diagnostics.suite import Suite
-from resexp.kinds import InputError
 
 LIGHT = ("stream_rms", "stream_grad", "weight_grad", "query_grad", "update_ratio", "dead_fraction", "branch_skip")
 
@@ -91,7 +91,7 @@ def test_networks_as_they_come_can_be_looked_into(make, shape, layers):
     module = make()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     y = torch.randint(8, shape[:2] if len(shape) == 3 else shape[:1])
-    found = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), dear=False)
+    found = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), expensive=False)
     assert found["stream_rms"].shape == found["stream_grad"].shape == (1, layers + 1)
     assert found["weight_grad"].shape == found["branch_skip"].shape == (1, layers)
     assert ("dead_fraction" in found) == (make is not vision_transformer)  # which has GELUs

@@ -253,11 +253,11 @@ def test_a_stream_without_a_gradient_and_a_batch_of_one(make):
     detached = probe_of(nn.Sequential(Detached(), Detached()).double(), x, y)
     assert sharpness(detached).isfinite().all()
     assert block_deletion(detached).isfinite().all()
-    normed = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), Centred()) for _ in range(2))).double()
+    normed = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), Centerd()) for _ in range(2))).double()
     assert jacobian_max(probe_of(normed, x[:1], y[:1])) < 1e-12  # of one sample, nothing is left
 
 
-class Centred(nn.Module):
+class Centerd(nn.Module):
     """Takes off the mean over the batch."""
 
     def forward(self, x):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from resexp.config.errors import InputError
 from resexp.diagnostics.suite import Suite
-from resexp.kinds import InputError
 from resexp.stats.quantities import LOOKS, NETWORK_WIDE
 
 ROOT = Path(__file__).parents[2]

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resexp.build import build, factory, load_data, recipe, threads
+from resexp.build import block_config, build, factory, load_data, threads
 from resexp.engine.events import End, State, Steps
-from resexp.engine.fit import fit
-from resexp.nn.init import initialise
-from resexp.nn.inits.he import He
+from resexp.engine.loop import fit
+from resexp.nn.initialize import initialize
+from resexp.nn.initializers.he import He
 from resexp.nn.task import Task
 
 
@@ -24,7 +24,7 @@ def run(cell, seeds, *, poison=None, through_state_at=None):
     built = build(cell, seeds, data)
     if poison is not None:
         built.pack.weights_RP[seeds.index(poison)] = float("inf")
-    with threads(cell.dials.threads):
+    with threads(cell.settings.threads):
         if through_state_at is None:
             events = [*fit(built)]
         else:
@@ -93,8 +93,8 @@ def test_a_pack_is_plain_pytorch(cell):
     """Against nn.Module, cross_entropy and torch's AdamW as anybody would write them, in float64."""
     small = cell("norm=pre", "precision=float64", "steps=5", "seeds=[3]", "clip=1.0")
     data = load_data(small)
-    parts = recipe(small)
-    network = initialise(lambda: factory(small.options["model"])(parts, Task(data.shape, 10)), 3, He()).double()
+    parts = block_config(small)
+    network = initialize(lambda: factory(small.options["model"])(parts, Task(data.shape, 10)), 3, He()).double()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0)
     built = build(small, (3,), data)
     from resexp.data.dataset import Batches
@@ -103,7 +103,7 @@ def test_a_pack_is_plain_pytorch(cell):
     losses = []
     for step in range(5):
         index = batches(step)[0]
-        loss = F.cross_entropy(network(data.standardise(data.train.x[index])), data.train.y[index])
+        loss = F.cross_entropy(network(data.standardize(data.train.x[index])), data.train.y[index])
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -73,7 +73,7 @@ def test_packs_of_any_size_in_any_order_agree_bitwise(cell, choice):
         pack = build(small, seeds, data).pack
         for step in range(2):
             index = torch.stack([torch.arange(24) + 50 * seed + step for seed in seeds])
-            pack.backward(data.standardise(data.train.x[index]), data.train.y[index])
+            pack.backward(data.standardize(data.train.x[index]), data.train.y[index])
         grads[seeds] = pack.grads_RP[seeds.index(3)].clone()
     first, *others = grads.values()
     assert all(torch.equal(first, other) for other in others)

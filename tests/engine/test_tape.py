@@ -14,7 +14,7 @@ from resexp.engine.pack import Pack
 from resexp.engine.recording import UnrepeatableError, record
 from resexp.engine.rewrites import simplified
 from resexp.engine.tape import Tape
-from resexp.nn.inits.he import He
+from resexp.nn.initializers.he import He
 
 STEPS = {
     "add": lambda a, b: a + b,
@@ -123,6 +123,6 @@ def test_a_recorded_step_agrees_with_the_plain_module(cell, choice):
         pack = build(small, (0, 1), data).pack
         for step in range(4):
             index = torch.arange(2 * (16 - step % 2 * 4)).view(2, -1) + 40 * step
-            measured = pack.backward(data.standardise(data.train.x[index]), data.train.y[index])
+            measured = pack.backward(data.standardize(data.train.x[index]), data.train.y[index])
         packs.append((pack.grads_RP, *measured, *pack.buffers.values()))
     torch.testing.assert_close(*packs, rtol=1e-7, atol=1e-10)

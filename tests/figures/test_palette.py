@@ -1,4 +1,4 @@
-"""The colours of the verdicts can be told apart by everyone."""
+"""The colors of the verdicts can be told apart by everyone."""
 
 import itertools
 

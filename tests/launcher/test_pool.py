@@ -44,7 +44,7 @@ def started(tmp_path):
 
 def _numbers(cells):
     """What training gave; verdict and score may come later, when the bar has been measured."""
-    later = ("verdict", "flags", "score", "steps_to_bar", "censored")
+    later = ("verdict", "flags", "score", "steps_to_target", "censored")
 
     def numbers(replicate):
         return {key: value for key, value in replicate.items() if key not in later}

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.nn.task import Task
 
 D, L, CLASSES = 16, 3, 10

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.nn.normalizers.article_code import ArticleCode
 from resexp.nn.normalizers.article_formula import ArticleFormula
 from resexp.nn.normalizers.article_text import ArticleText
@@ -19,7 +19,7 @@ WIDTH = 16
 STREAMS = [(6, WIDTH), (6, 5, WIDTH), (6, WIDTH, 3, 4)]
 
 
-def _randomised(norm):
+def _randomized(norm):
     for parameter in norm.parameters():
         nn.init.normal_(parameter)
     return norm.double()
@@ -31,7 +31,7 @@ def _stream(shape):
 
 @pytest.mark.parametrize("shape", STREAMS)
 def test_layernorm_and_its_kin_are_torchs(shape):
-    x, norm = _stream(shape), _randomised(LayerNorm(WIDTH))
+    x, norm = _stream(shape), _randomized(LayerNorm(WIDTH))
     dims = shape[1:] if len(shape) == 4 else shape[-1:]
     normal = F.layer_norm(x, dims)
     affine = (norm.weight[:, None, None], norm.bias[:, None, None]) if len(shape) == 4 else (norm.weight, norm.bias)
@@ -42,7 +42,7 @@ def test_layernorm_and_its_kin_are_torchs(shape):
 
 @pytest.mark.parametrize("shape", STREAMS)
 def test_batchnorm_is_torchs_in_training_and_in_evaluation(shape):
-    norm, x = _randomised(BatchNorm(WIDTH)), _stream(shape)
+    norm, x = _randomized(BatchNorm(WIDTH)), _stream(shape)
     reference = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)](WIDTH).double()
     reference.load_state_dict(norm.state_dict(), strict=False)
     for training in (True, True, False):
@@ -55,7 +55,7 @@ def test_batchnorm_is_torchs_in_training_and_in_evaluation(shape):
 
 @pytest.mark.parametrize("shape", STREAMS)
 def test_groupnorm_is_torchs_and_each_token_by_itself(shape):
-    norm, x = _randomised(GroupNorm(WIDTH, groups=4)), _stream(shape)
+    norm, x = _randomized(GroupNorm(WIDTH, groups=4)), _stream(shape)
     arguments = (4, norm.weight, norm.bias, norm.eps)
     if len(shape) == 3:
         expected = torch.stack([F.group_norm(x[:, t], *arguments) for t in range(shape[1])], 1)
@@ -78,8 +78,8 @@ def test_dyt_is_an_elementwise_tanh(shape):
 def test_the_articles_variants_do_what_is_said_of_them():
     x = _stream((6, WIDTH))
     torch.testing.assert_close(ArticleText(WIDTH, eps=0)(3 * x), ArticleText(WIDTH, eps=0)(x) / 3)
-    centred = x - x.mean(-1, keepdim=True)
-    out = ArticleFormula(WIDTH, eps=0)(centred).detach()
+    centerd = x - x.mean(-1, keepdim=True)
+    out = ArticleFormula(WIDTH, eps=0)(centerd).detach()
     torch.testing.assert_close(out.norm(dim=-1), torch.ones(6, dtype=torch.float64))
     assert (ArticleFormula(WIDTH)(x).mean(-1).abs() > 0.05).any()
 

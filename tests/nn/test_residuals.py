@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from resexp.nn.block import Site
+from resexp.nn.block import BranchPosition
 from resexp.nn.residuals.deepnorm import DeepNorm
 from resexp.nn.residuals.layerscale import LayerScale
 from resexp.nn.residuals.lns import LayerNormScaling
@@ -15,7 +15,7 @@ from resexp.nn.residuals.rezero import ReZero
 from resexp.nn.residuals.scaled import Scaled
 from resexp.nn.residuals.skipinit import SkipInit
 
-SITE = Site(width=8, layer=4, branches=16)
+SITE = BranchPosition(width=8, layer=4, branches=16)
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (5, 3, 8), (5, 8, 2, 3)])
@@ -92,7 +92,7 @@ def test_rezero_has_one_scalar_a_layer_and_a_tied_head_is_not_zeroed(build_netwo
 
 
 @pytest.mark.parametrize(("scheme", "norm"), [("fixup", "none"), ("deepnorm", "post")])
-def test_a_scheme_that_brings_its_own_initialisation_can_be_told_not_to(build_network, scheme, norm):
+def test_a_scheme_that_brings_its_own_initialization_can_be_told_not_to(build_network, scheme, norm):
     plain = _network(build_network, f"norm={norm}")
     kept = _network(build_network, f"norm={norm}", f"residual={scheme}", "residual.own_init=false")
     for name, weight in plain.items():

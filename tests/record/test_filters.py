@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.record.filters import select, terms_of
 from resexp.record.result import CellResult
 

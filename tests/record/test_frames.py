@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import resexp
-from resexp.cli import main
+from resexp.cli.main import main
 from resexp.record.frames import _table, load
 from resexp.record.result import CellResult, Replicate
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
@@ -98,21 +98,21 @@ def test_scores_are_those_of_the_curves(outputs):
         rates = {"pre": [9.0, 4.0, 1.0], "none": [-1.0, 0.01]}[row.id.rstrip("0").rstrip("8")]
         losses = _losses(row.seed, rates[row.seed])
         assert row.score == pytest.approx(score(losses, STEPS, TEN))
-        met = steps_to(TEN.bar, losses, STEPS)
-        assert (row.steps_to_bar, row.censored) == (met.steps, met.censored)
+        met = steps_to(TEN.loss_target, losses, STEPS)
+        assert (row.steps_to_target, row.censored) == (met.steps, met.censored)
     cells = load(outputs).cells.set_index("norm")
     assert cells["score"]["pre"] == pytest.approx(replicates["score"][2:].mean())
-    assert (cells["steps_to_bar"]["none"], cells["censored"]["none"]) == (STEPS, True)
-    assert cells["steps_to_bar"]["pre"] == sorted(replicates["steps_to_bar"][2:])[1]
+    assert (cells["steps_to_target"]["none"], cells["censored"]["none"]) == (STEPS, True)
+    assert cells["steps_to_target"]["pre"] == sorted(replicates["steps_to_target"][2:])[1]
 
 
 def test_runs_sorts_by_them_and_shows_them(outputs, monkeypatch, capsys):
     monkeypatch.chdir(outputs.parent)
     monkeypatch.setenv("COLUMNS", "120")
-    for metric in ("score", "steps_to_bar"):
+    for metric in ("score", "steps_to_target"):
         assert main(["runs", "--best", metric]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[2].split()[-3:] == ["loss", "score", "bar"]
+        assert lines[2].split()[-3:] == ["loss", "score", "target"]
         assert "pre+residual" in lines[4]
         assert "> 60" in next(line for line in lines if "none+residual" in line)
     assert main(["runs", "--json", "--sort", "score"]) == 0

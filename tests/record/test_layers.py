@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from resexp.cells.callbacks import CellStart, Notice
+from resexp.cells.run import train
+from resexp.config.errors import InputError
 from resexp.engine.events import Layers
-from resexp.kinds import InputError
 from resexp.record.frames import load
 from resexp.record.store import RunDir
-from resexp.run import train
-from resexp.watch import Noted, Started
-from tests.record.test_resume import EACH_STEP, _stopped
+from tests.cells.test_resume import EACH_STEP, _stopped
 
 pytestmark = pytest.mark.usefixtures("references")
 
@@ -22,9 +22,9 @@ def watched(cell):
     """The result, the looks, the seeds that were trained, and the notes."""
     events = []
     result = train(cell, events.append)
-    started = [e.seeds for e in events if isinstance(e, Started) and e.role == "cell"]
+    started = [e.seeds for e in events if isinstance(e, CellStart) and e.role == "cell"]
     looks = [e for e in events if isinstance(e, Layers)]
-    return result, looks, started, [e.text for e in events if isinstance(e, Noted)]
+    return result, looks, started, [e.text for e in events if isinstance(e, Notice)]
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_a_checkpoint_without_looks_does_not_count_where_they_are_wanted(cell):
     _stopped(cell(*EACH_STEP), 4)
     events = []
     train(small, events.append)
-    assert [e.step for e in events if isinstance(e, Started)] == [0]
+    assert [e.step for e in events if isinstance(e, CellStart)] == [0]
     assert {*RunDir(small.path).layers()["step"]} == {0, 1, 3, 6}
 
 

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from resexp.cli import main
-from resexp.kinds import InputError
+from resexp.cli.main import main
+from resexp.config.errors import InputError
 from resexp.report.writing import write
 from resexp.stats.verdict import Reference
-from tests.report.conftest import Page
+from tests.report.page_reader import Page
 
 SLOW = pytest.mark.slow
 CLOSE = Reference(2.3, 2.2, 0.1, 100)

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.stats.depth import DepthSearch, Ended
+from resexp.stats.depth import DepthSearch, TrialOutcome
 from resexp.stats.logistic import deepest, fit, locate
 
 
 def _run(search, trains):
     """Answer a search: `trains(depth, rate, seed)`; how often it asked."""
     rounds = 0
-    while trials := search.propose():
+    while trials := search.ask():
         rounds += 1
         assert rounds < 100
         for trial in trials:
             ends = {s: trains(trial.depth, trial.rate, s) for s in trial.seeds}
-            search.tell(trial.depth, trial.rate, {s: Ended(ok, 0.1 if ok else None) for s, ok in ends.items()})
+            search.tell(trial.depth, trial.rate, {s: TrialOutcome(ok, 0.1 if ok else None) for s, ok in ends.items()})
     return search.estimate()
 
 
@@ -59,14 +59,14 @@ def test_each_depth_has_its_rate_chosen_on_seeds_that_do_not_test_it():
     assert 32 in found.at_edge
     assert len(asked) == len({*asked}) == found.runs
     assert {s for d, rate, s in asked if rate != found.rates[d]} == {0, 1, 2}
-    assert found.spared > 0
+    assert found.saved > 0
 
 
 def test_it_goes_on_from_what_is_known():
     whole = DepthSearch()
     first = _run(whole, lambda depth, *_: depth < 40)
     resumed = DepthSearch(known={key: dict(ends) for key, ends in whole.known.items()})
-    assert resumed.propose() == []
+    assert resumed.ask() == []
     assert resumed.estimate() == first
 
 

@@ -9,17 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from resexp.stats.paired import (
-    by_seed,
-    compare,
-    holm,
-    margin_of,
-    seeds_needed,
-    sign_flip,
-    smallest_p,
-    t_interval,
-    tost,
-)
+from resexp.stats.paired import by_seed, compare, holm, margin_of, seeds_needed, sign_flip, smallest_p, t_interval, tost
 
 differences = st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=1, max_size=8)
 

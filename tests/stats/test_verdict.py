@@ -20,7 +20,7 @@ def _outcome(end, *, accuracy=0.5, initial=2.4, lowest=None, finite=True):
     ("outcome", "expected"),
     [
         (_outcome(0.0), "trained"),
-        (_outcome(TEN.bar), "trained"),
+        (_outcome(TEN.loss_target), "trained"),
         (_outcome(0.2 * math.log(10) + 1e-6), "slow"),
         (_outcome(2.3, accuracy=0.11), "stuck"),
         (_outcome(2.3, accuracy=0.2), "slow"),
@@ -39,7 +39,7 @@ def test_without_a_reference_only_divergence_is_told():
     unknown = Reference(2.3, None, 0.1, 1438)
     weak = Reference(2.3, 1.9, 0.1, 1438)
     for reference in (unknown, weak):
-        assert reference.bar is None
+        assert reference.loss_target is None
         assert verdict(_outcome(0.0), reference) is None
         assert verdict(_outcome(0.0, finite=False), reference) == "diverged"
 

@@ -1,4 +1,4 @@
-"""Real networks at initialisation, measured as the theory speaks of them."""
+"""Real networks at initialization, measured as the theory speaks of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from resexp.build import factory, recipe
-from resexp.compose import Composer
-from resexp.nn.init import initialise
+from resexp.build import block_config, factory
+from resexp.config.compose import Composer
+from resexp.nn.initialize import initialize
 from resexp.nn.task import Task
 from resexp.theory import Arm, predict
 
@@ -47,10 +47,10 @@ def overrides(arm: Arm, width: int) -> list[str]:
 def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
     """The arm's blocks in float64, on normal streams as the arm has them, under random linear losses."""
     cell = composer.cell(composer.overrides(overrides(arm, width)))
-    model, parts, scheme = factory(cell.options["model"]), recipe(cell), factory(cell.options["init"])()
+    model, parts, scheme = factory(cell.options["model"]), block_config(cell), factory(cell.options["init"])()
 
     def network(seed):
-        return initialise(lambda: model(parts, Task((width,), width)), seed, scheme)
+        return initialize(lambda: model(parts, Task((width,), width)), seed, scheme)
 
     runs = [_one(network(seed), arm, width, batch, seed) for seed in seeds]
     return Measured(*map(np.array, zip(*runs, strict=True)))

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.theory import Arm, FiniteWidthWarning, band, kappa, predict, simulate
 
 RELU = Arm(depth=20)

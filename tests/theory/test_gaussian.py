@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import dblquad, quad
 from scipy.special import erf, expit
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.theory import ACTIVATIONS, covariance, curvature, mean, second_moment, slope_covariance, slope_moment
 
 

@@ -1,4 +1,4 @@
-"""The theory against networks that the program builds, at initialisation."""
+"""The theory against networks that the program builds, at initialization."""
 
 import itertools
 from dataclasses import replace
@@ -99,12 +99,12 @@ def test_other_residual_schemes_do_as_predicted(composer, activation, norm, resi
 @pytest.mark.slow
 @pytest.mark.parametrize("init", ["orthogonal", "lecun", "xavier"])
 @pytest.mark.parametrize(("norm", "residual"), [("none", "on"), ("none", "off"), ("pre", "on"), ("post", "off")])
-def test_other_initialisations_do_as_predicted(composer, init, norm, residual):
+def test_other_initializations_do_as_predicted(composer, init, norm, residual):
     _agrees(composer, Arm(depth=16, init=init, norm=norm, residual=residual), 256)
 
 
 @pytest.mark.slow
-def test_batch_normalisation_tends_to_its_limit(composer):
+def test_batch_normalization_tends_to_its_limit(composer):
     """Plain tanh, which strays furthest: at eight times the width and the batch at most a third of the gap is left."""
     arm = Arm(depth=8, activation="tanh", norm="post", residual="off", normalizer="batchnorm")
     near, far = (

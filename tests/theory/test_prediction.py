@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.config import conf_dir
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
+from resexp.config.settings import conf_dir
 from resexp.nn.block import ACTIVATIONS as BUILT
 from resexp.theory import ACTIVATIONS, Arm, limit_cosine, mean, predict, slope_moment, trainable_depth, without_theory
 from resexp.theory.arms import BODIES, NORMALIZERS, PLACEMENTS, RESIDUALS
@@ -156,7 +156,7 @@ def test_the_two_norms_agree_without_means(activation, body, norm, residual):
         assert one.cosines == pytest.approx(two.cosines)
 
 
-def test_mean_field_initialisation():
+def test_mean_field_initialization():
     arm = Arm(depth=1, residual="off", body="act_linear", activation="tanh", init="mean_field",
               weight_variance=2.5, bias_variance=0.05, second_moment=1.3)  # fmt: skip
     prediction = predict(arm)

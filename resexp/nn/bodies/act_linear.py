@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from resexp.nn.block import Linear, Recipe
+from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
@@ -11,11 +11,11 @@ class ActLinear(nn.Module):
 
     beside_activation = ("fc",)
 
-    def __init__(self, linear: Linear, recipe: Recipe, dropout: float = 0.0) -> None:
+    def __init__(self, linear: Linear, config: BlockConfig, dropout: float = 0.0) -> None:
         super().__init__()
-        self.activation = recipe.activation()
+        self.activation = config.activation()
         self.dropout = dropout_of(dropout)
-        self.fc = linear(recipe.width, recipe.width)
+        self.fc = linear(config.width, config.width)
 
     def forward(self, u: Tensor) -> Tensor:
         """The branch's output, in the shape of u."""

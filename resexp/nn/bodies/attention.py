@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 from resexp.nn.dropout import dropout_of
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from resexp.nn.block import Linear, Recipe
+from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
@@ -14,11 +14,11 @@ class LinearNormAct(nn.Module):
 
     beside_activation = ("fc",)
 
-    def __init__(self, linear: Linear, recipe: Recipe, dropout: float = 0.0) -> None:
+    def __init__(self, linear: Linear, config: BlockConfig, dropout: float = 0.0) -> None:
         super().__init__()
-        self.fc = linear(recipe.width, recipe.width)
-        self.norm = recipe.norm(recipe.placement.anywhere)
-        self.activation = recipe.activation()
+        self.fc = linear(config.width, config.width)
+        self.norm = config.norm(config.placement.anywhere)
+        self.activation = config.activation()
         self.dropout = dropout_of(dropout)
 
     def forward(self, u: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from resexp.nn.block import Recipe, blocks
-from resexp.nn.models.pictures import as_pictures, picture
+from resexp.nn.block import BlockConfig, blocks
+from resexp.nn.models.pictures import as_images, picture
 from resexp.nn.task import Task
 
 
@@ -20,15 +20,15 @@ class Conv(nn.Module):
     vmap_on_cpu = False
     """Under vmap on a CPU, convolutions lose more in grouping than they win in dispatch."""
 
-    def __init__(self, recipe: Recipe, task: Task, size: int = 3) -> None:
+    def __init__(self, config: BlockConfig, task: Task, size: int = 3) -> None:
         super().__init__()
         convolution = partial(nn.Conv2d, kernel_size=size, padding="same")
-        self.stem = convolution(picture(task.shape)[0], recipe.width)
-        self.blocks = blocks(recipe, lambda: recipe.body(convolution, recipe))
-        self.final = recipe.norm(recipe.placement.final)
-        self.head = nn.Linear(recipe.width, task.classes)
+        self.stem = convolution(picture(task.shape)[0], config.width)
+        self.blocks = blocks(config, lambda: config.body(convolution, config))
+        self.final = config.norm(config.placement.final)
+        self.head = nn.Linear(config.width, task.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (B, classes)."""
-        logits: Tensor = self.head(self.final(self.blocks(self.stem(as_pictures(x)))).mean((2, 3)))
+        logits: Tensor = self.head(self.final(self.blocks(self.stem(as_images(x)))).mean((2, 3)))
         return logits

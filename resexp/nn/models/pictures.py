@@ -9,6 +9,6 @@ def picture(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def as_pictures(x: Tensor) -> Tensor:
+def as_images(x: Tensor) -> Tensor:
     """(B, *shape) → (B, C, H, W)."""
     return x.view(len(x), *picture(tuple(x.shape[1:])))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resexp.nn.block import Block, Recipe, Site
-from resexp.nn.models.pictures import as_pictures, picture
+from resexp.nn.block import Block, BlockConfig, BranchPosition
+from resexp.nn.models.pictures import as_images, picture
 from resexp.nn.task import Task
 
 
@@ -23,13 +23,13 @@ class Convolutions(nn.Module):
 
     beside_activation = ("fc1", "fc2")
 
-    def __init__(self, recipe: Recipe, channels: int, stride: int) -> None:
+    def __init__(self, config: BlockConfig, channels: int, stride: int) -> None:
         super().__init__()
-        self.before = recipe.activation() if recipe.placement.pre else nn.Identity()
-        self.fc1 = nn.Conv2d(channels, recipe.width, 3, stride, padding=1)
-        self.norm = recipe.norm(recipe.placement.anywhere)
-        self.activation = recipe.activation()
-        self.fc2 = nn.Conv2d(recipe.width, recipe.width, 3, padding=1)
+        self.before = config.activation() if config.placement.pre else nn.Identity()
+        self.fc1 = nn.Conv2d(channels, config.width, 3, stride, padding=1)
+        self.norm = config.norm(config.placement.anywhere)
+        self.activation = config.activation()
+        self.fc2 = nn.Conv2d(config.width, config.width, 3, padding=1)
 
     def forward(self, u: Tensor) -> Tensor:
         """The branch's output, (B, D, H/stride, W/stride)."""
@@ -47,26 +47,26 @@ class ResNet(nn.Module):
 
     vmap_on_cpu = False
 
-    def __init__(self, recipe: Recipe, task: Task) -> None:
+    def __init__(self, config: BlockConfig, task: Task) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(picture(task.shape)[0], recipe.width, 3, padding=1)
+        self.stem = nn.Conv2d(picture(task.shape)[0], config.width, 3, padding=1)
         built: list[nn.Module] = []
-        before = recipe
+        before = config
         for stage in range(3):
-            wide = replace(recipe, width=recipe.width * 2**stage)
-            for _ in range((recipe.depth + 2 - stage) // 3):
+            wide = replace(config, width=config.width * 2**stage)
+            for _ in range((config.depth + 2 - stage) // 3):
                 grows = before.width < wide.width
                 body = Convolutions(wide, before.width, 2 if grows else 1)
-                site = Site(width=wide.width, layer=len(built) + 1, branches=recipe.depth)
+                position = BranchPosition(width=wide.width, layer=len(built) + 1, branches=config.depth)
                 skip = Shortcut() if grows else None
-                built.append(Block(wide, body, recipe.residual(site), skip, before))
+                built.append(Block(wide, body, config.residual(position), skip, before))
                 before = wide
-        after = nn.Identity if recipe.placement.pre else recipe.activation
+        after = nn.Identity if config.placement.pre else config.activation
         self.blocks = nn.Sequential(*(module for block in built for module in (block, after())))
-        self.final = before.norm(recipe.placement.final)
+        self.final = before.norm(config.placement.final)
         self.head = nn.Linear(before.width, task.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (B, classes)."""
-        logits: Tensor = self.head(self.final(self.blocks(self.stem(as_pictures(x)))).mean((2, 3)))
+        logits: Tensor = self.head(self.final(self.blocks(self.stem(as_images(x)))).mean((2, 3)))
         return logits

@@ -4,19 +4,19 @@ import math
 
 from torch import Tensor, nn
 
-from resexp.nn.block import Recipe, Residual, Site
+from resexp.nn.block import BlockConfig, BranchPosition, Residual
 from resexp.nn.task import Task
 
 
 class SimpleBlock(nn.Module):
     """h = φ(norm(x)); combine(h, W h). (B, D) → (B, D)."""
 
-    def __init__(self, recipe: Recipe, residual: Residual) -> None:
+    def __init__(self, config: BlockConfig, residual: Residual) -> None:
         super().__init__()
-        self.norm = recipe.norm(recipe.placement.anywhere)
-        self.activation = recipe.activation()
+        self.norm = config.norm(config.placement.anywhere)
+        self.activation = config.activation()
         self.residual = residual
-        self.body = nn.Linear(recipe.width, recipe.width)
+        self.body = nn.Linear(config.width, config.width)
         residual.adopt(self.body)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,12 +32,12 @@ class SimpleNet(nn.Module):
     width D: D·(inputs + 1) + depth·D·(D + 1) + classes·(D + 1), and those of norms and residual schemes.
     """
 
-    def __init__(self, recipe: Recipe, task: Task) -> None:
+    def __init__(self, config: BlockConfig, task: Task) -> None:
         super().__init__()
-        self.stem = nn.Linear(math.prod(task.shape), recipe.width)
-        sites = (Site(width=recipe.width, layer=i + 1, branches=recipe.depth) for i in range(recipe.depth))
-        self.blocks = nn.Sequential(*(SimpleBlock(recipe, recipe.residual(site)) for site in sites))
-        self.head = nn.Linear(recipe.width, task.classes)
+        self.stem = nn.Linear(math.prod(task.shape), config.width)
+        sites = (BranchPosition(width=config.width, layer=i + 1, branches=config.depth) for i in range(config.depth))
+        self.blocks = nn.Sequential(*(SimpleBlock(config, config.residual(position)) for position in sites))
+        self.head = nn.Linear(config.width, task.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (B, classes)."""

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resexp.kinds import InputError
-from resexp.nn.block import Recipe, blocks
+from resexp.config.errors import InputError
+from resexp.nn.block import BlockConfig, blocks
 from resexp.nn.bodies.attention import Attention
-from resexp.nn.models.pictures import as_pictures, picture
+from resexp.nn.models.pictures import as_images, picture
 from resexp.nn.task import Task
 
 
@@ -25,9 +25,9 @@ class Transformer(nn.Module):
 
     vmap_on_cpu = False
 
-    def __init__(self, recipe: Recipe, task: Task, heads: int = 4, patch: int = 4) -> None:
+    def __init__(self, config: BlockConfig, task: Task, heads: int = 4, patch: int = 4) -> None:
         super().__init__()
-        width, dropout = recipe.width, getattr(recipe.body, "keywords", {}).get("dropout", 0.0)
+        width, dropout = config.width, getattr(config.body, "keywords", {}).get("dropout", 0.0)
         self.symbols = task.symbols
         self.head = nn.Linear(width, task.classes)
         if task.symbols:
@@ -39,18 +39,18 @@ class Transformer(nn.Module):
             self.embed = nn.Linear(inputs, width)
         self.positions = nn.Parameter(torch.randn(tokens, width) / math.sqrt(width))
         self.blocks = blocks(
-            recipe,
+            config,
             lambda: Attention(width, heads, causal=task.symbols, dropout=dropout),
-            lambda: recipe.body(nn.Linear, recipe),
+            lambda: config.body(nn.Linear, config),
         )
-        self.final = recipe.norm(recipe.placement.final)
+        self.final = config.norm(config.placement.final)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (B, T, classes) of symbols, else (B, classes)."""
         if self.symbols:  # shared with the head, whose scale is 1/√D: Vaswani 2017 (1706.03762), section 3.4
             u = self.embed(x) * math.sqrt(self.positions.shape[1])
         else:
-            u = self.embed(F.unfold(as_pictures(x), self.cut, stride=self.cut).transpose(1, 2))
+            u = self.embed(F.unfold(as_images(x), self.cut, stride=self.cut).transpose(1, 2))
         u = self.final(self.blocks(u + self.positions))
         logits: Tensor = self.head(u if self.symbols else u.mean(1))
         return logits

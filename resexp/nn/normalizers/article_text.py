@@ -17,6 +17,6 @@ class ArticleText(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised x."""
-        centred = x - x.mean(features(x), keepdim=True)
-        return centred / (centred.square().mean(features(x), keepdim=True) + self.eps)
+        """The normalized x."""
+        centerd = x - x.mean(features(x), keepdim=True)
+        return centerd / (centerd.square().mean(features(x), keepdim=True) + self.eps)

@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch normalization."""
 
 import torch
 from torch import Tensor, nn
@@ -24,17 +24,17 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised x; in training it updates the running statistics."""
+        """The normalized x; in training it updates the running statistics."""
         if self.training:
             dims = (0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))
             mean = x.mean(dims)
-            centred = x - per_feature(mean, x)
-            variance = centred.square().mean(dims)
+            centerd = x - per_feature(mean, x)
+            variance = centerd.square().mean(dims)
             count = x.numel() // x.shape[1 if x.ndim == 4 else -1]
             unbiased = variance.detach() * (count / max(1, count - 1))
             for running, now in ((self.running_mean, mean.detach()), (self.running_var, unbiased)):
                 running.mul_(1 - self.momentum).add_(now * self.momentum)
         else:
-            centred, variance = x - per_feature(self.running_mean, x), self.running_var
+            centerd, variance = x - per_feature(self.running_mean, x), self.running_var
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * per_feature(scale, x) + per_feature(self.bias, x)
+        return centerd * per_feature(scale, x) + per_feature(self.bias, x)

@@ -7,7 +7,7 @@ from resexp.nn.axes import per_feature
 
 
 class DyT(nn.Module):
-    """γ · tanh(α x) + β, α a learnt scalar: no statistics at all. Zhu 2025 (2503.10622). 2·D + 1 parameters.
+    """γ · tanh(α x) + β, α a learned scalar: no statistics at all. Zhu 2025 (2503.10622). 2·D + 1 parameters.
 
     x: (B, D), (B, T, D) or (B, C, H, W).
     """

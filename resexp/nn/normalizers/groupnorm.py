@@ -1,10 +1,10 @@
-"""Group normalisation."""
+"""Group normalization."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resexp.kinds import InputError
+from resexp.config.errors import InputError
 
 
 class GroupNorm(nn.Module):
@@ -21,6 +21,6 @@ class GroupNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised x."""
+        """The normalized x."""
         tokens = x.flatten(0, 1) if x.ndim == 3 else x
         return F.group_norm(tokens, self.groups, self.weight, self.bias, self.eps).view_as(x)

@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation."""
+"""Root-mean-square normalization."""
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,6 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised x."""
+        """The normalized x."""
         scale = (x.square().mean(features(x), keepdim=True) + self.eps).rsqrt()
         return x * scale * per_feature(self.weight, x)

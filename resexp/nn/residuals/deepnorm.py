@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from resexp.nn.block import Residual, Site
+from resexp.nn.block import BranchPosition, Residual
 from resexp.nn.bodies.weights import signal_path
 
 
@@ -16,15 +16,15 @@ class DeepNorm(Residual):
     are. For the paper's N layers of two branches this is its α = (2N)^¼ and β = (8N)^(−¼). It needs norm=post.
     """
 
-    def __init__(self, site: Site, own_init: bool = True) -> None:
-        super().__init__(site, own_init)
+    def __init__(self, position: BranchPosition, own_init: bool = True) -> None:
+        super().__init__(position, own_init)
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """α x + f."""
-        return math.pow(self.site.branches, 0.25) * x + f
+        return math.pow(self.position.branches, 0.25) * x + f
 
     @torch.no_grad()
     def init(self, body: nn.Module) -> None:
         """Shrink the branch's weights."""
         for layer in signal_path(body):
-            layer.weight *= math.pow(4 * self.site.branches, -0.25)
+            layer.weight *= math.pow(4 * self.position.branches, -0.25)

@@ -12,7 +12,7 @@ class LayerNormScaling(Residual):
 
     def enter(self, u: Tensor) -> Tensor:
         """u/√l."""
-        return u / math.sqrt(self.site.layer)
+        return u / math.sqrt(self.position.layer)
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """x + f."""

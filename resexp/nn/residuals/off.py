@@ -5,7 +5,7 @@ from torch import Tensor
 from resexp.nn.block import Residual
 
 
-class Plain(Residual):
+class NoSkip(Residual):
     """f: a plain network."""
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:

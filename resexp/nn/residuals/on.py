@@ -5,7 +5,7 @@ from torch import Tensor
 from resexp.nn.block import Residual
 
 
-class Identity(Residual):
+class IdentitySkip(Residual):
     """x + f. He 2015 (1512.03385), equation 1."""
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:

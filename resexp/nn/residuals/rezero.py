@@ -1,9 +1,9 @@
-"""ReZero: a learnt scalar for each layer, in place of a norm."""
+"""ReZero: a learned scalar for each layer, in place of a norm."""
 
 import torch
 from torch import Tensor, nn
 
-from resexp.nn.block import Residual, Site
+from resexp.nn.block import BranchPosition, Residual
 
 
 class ReZero(Residual):
@@ -14,8 +14,8 @@ class ReZero(Residual):
 
     shared = True
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
+    def __init__(self, position: BranchPosition) -> None:
+        super().__init__(position)
         self.alpha = nn.Parameter(torch.tensor(0.0))
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:

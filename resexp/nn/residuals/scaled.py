@@ -12,4 +12,4 @@ class Scaled(Residual):
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
         """x + f/√B."""
-        return x + f / math.sqrt(self.site.branches)
+        return x + f / math.sqrt(self.position.branches)

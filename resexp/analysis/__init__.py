@@ -1,0 +1,1 @@
+"""What finished runs show, for the terminal and the report alike."""

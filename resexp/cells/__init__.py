@@ -1,0 +1,1 @@
+"""One cell: training, probing, and timing."""

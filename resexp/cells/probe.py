@@ -1,0 +1,122 @@
+"""One network looked at before it is trained: a pass forward and backward, beside what the theory predicts."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resexp.analysis.diagnosis import Array, Gain, Probed, diagnose, measured_depth
+from resexp.analysis.expected import arm_of_cell, beyond_theory
+from resexp.build import build, check_available, load_data, threads
+from resexp.config.cell import Cell
+from resexp.config.errors import InputError
+from resexp.diagnostics.blocks import find_blocks
+from resexp.diagnostics.probe import Probe, cross_entropy, first_tensor
+from resexp.diagnostics.suite import Suite
+from resexp.engine.layer_diagnostics import LayerDiagnostics
+from resexp.record.result import number
+from resexp.theory import Prediction, predict, trainable_depth, without_theory
+
+DEEPEST = 512
+"""Blocks up to which the theory looks for a limit."""
+
+QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
+
+
+def look(cell: Cell) -> Probed:
+    """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
+    check_available(cell)
+    data = load_data(cell)
+    with threads(cell.settings.threads):
+        training = build(cell, cell.settings.seed_list, data)
+        layer_diagnostics = LayerDiagnostics(Suite(QUANTITIES, ()), training.pack, training.data, training.optimizer)
+
+        def measure(**how: Any) -> Mapping[str, Any]:
+            layer_diagnostics.probe = replace(layer_diagnostics.probe, **how)
+            return layer_diagnostics.look(0).values
+
+        values, note = _seen(measure)
+    arm = arm_of_cell(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
+    reason = beyond_theory(cell) or without_theory(arm)
+    usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
+    advice = "" if usual else "; try norm=pre residual=on"
+    prediction = None if reason else predict(arm)
+    limit = None if reason else trainable_depth(arm, most=DEEPEST)
+    depth = limit.depth if limit else math.nan
+    return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, note)
+
+
+def look_at_module(
+    module: nn.Module,
+    batch: Tensor | tuple[Tensor, Tensor],
+    loss: Callable[[Any, Tensor], Tensor] | None = None,
+    blocks: str | None = None,
+) -> Probed:
+    """As `resexp.probe`."""
+    x, y = batch if isinstance(batch, tuple) else (batch, None)
+    if not isinstance(x, Tensor) or not len(x):
+        raise InputError("batch: expected a tensor of at least one input, or a pair of it and targets")
+    modes = {part: part.training for part in module.modules()}
+    probe = Probe(
+        network=module.train(),
+        blocks=find_blocks(module, blocks),
+        params={name: p.detach()[None] for name, p in module.named_parameters()},
+        buffers={name: b[None] for name, b in module.named_buffers()},
+        x=x,
+        y=torch.zeros(0) if y is None else y,
+        loss=loss or (_along_random_direction if y is None else cross_entropy),
+    )
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            values, note = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), expensive=False))
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+    config, name = {"blocks": list(probe.blocks)}, type(module).__name__
+    return _probed(values, config, name, None, math.nan, "", "a module", note)
+
+
+def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], str]:
+    """What `measure` finds, without the head where that lets no gradient through; a note that says so."""
+    values, note = measure(), ""
+    if not values["stream_grad"].any():
+        values = measure(headless=True, loss=_along_random_direction)
+        note = "no gradient passes the head yet, so here it is that of the stream's end; "
+    return {name: torch.as_tensor(v, dtype=torch.float64).numpy(force=True) for name, v in values.items()}, note
+
+
+def _along_random_direction(output: Any, _: Tensor) -> Tensor:
+    """The mean over samples of the output along a fixed random direction, as a random head has it."""
+    first = first_tensor(output)
+    rows = first.reshape(len(first) if first.ndim else 1, -1)
+    direction = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0))
+    return (rows @ direction.to(rows)).mean()
+
+
+def _probed(
+    values: Mapping[str, Array],
+    config: Mapping[str, Any],
+    name: str,
+    prediction: Prediction | None,
+    depth: float,
+    advice: str,
+    reason: str | None,
+    note: str,
+) -> Probed:
+    count = values["stream_rms"].shape[1] - 1
+    with np.errstate(all="ignore"):
+        ratios = [
+            (values[n][:, a] / values[n][:, b]) ** 2 for n, a, b in (("stream_rms", -1, 0), ("stream_grad", 0, -1))
+        ]
+    forward, backward = (
+        Gain.of(ratio, count, number(getattr(prediction, gain)) if prediction else None)
+        for ratio, gain in zip(ratios, ("gain_forward", "gain_backward"), strict=True)
+    )
+    layers = {n: np.median(v, axis=0) for n, v in values.items()}
+    limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
+    said = note + diagnose(count, forward, backward, layers, limit, advice)
+    return Probed(config, name, forward, backward, layers, number(limit), said, reason)

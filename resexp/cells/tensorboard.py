@@ -1,0 +1,207 @@
+"""One TensorBoard run per cell: means over seeds, their band, the configuration and HParams."""
+
+import contextlib
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from resexp.analysis.expected import expected
+from resexp.config.cell import Cell
+from resexp.engine.events import End, Event, Layers, Steps, Validation
+from resexp.record.curves import Curves, Table
+from resexp.record.layers import LayerTable
+from resexp.record.result import CellResult, mean
+from resexp.record.store import RunDir
+from resexp.stats.profile import SIGNALS, profiles, signals
+from resexp.stats.quantities import NETWORK_WIDE, look
+
+TABS = ("loss", "accuracy", "signal", "gradient")
+TAGS = {
+    "loss": "loss/train",
+    "loss_val": "loss/validation",
+    "accuracy": "accuracy/train",
+    "accuracy_val": "accuracy/validation",
+    "grad_norm": "gradient/norm",
+}
+RATIOS = {
+    "rms_gain": "signal/rms_gain",
+    "dead_fraction": "signal/dead_fraction",
+    "gradient_ratio": "gradient/first_over_last",
+}
+"""The tags of what `signals` tells of the layers."""
+
+HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
+FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
+
+TELLING = {"dataset", "depth", "lr", "norm", "residual"}
+"""Five columns of HParams, which is how many the parallel coordinates show at first."""
+
+REDRAW = 60.0
+"""Seconds from one drawing of the layers to the next; the last is drawn at the end."""
+
+
+class Board:
+    """Writes the event file of a cell, from the beginning: what the curves know already, then what is added.
+
+    It takes the place of those from before: at once, or with `keep_old` when it closes; after an error these stay then.
+    """
+
+    def __init__(self, path: Path, cell: Cell, curves: Curves, layers: LayerTable, *, keep_old: bool) -> None:
+        self.path, self.cell, self.curves, self.layers, self.keep_old = path, cell, curves, layers, keep_old
+        if not keep_old:
+            for file in self._files():
+                file.unlink()
+        self.old = self._files()
+        self.writer = SummaryWriter(str(path))
+        self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
+        self.writer.add_custom_scalars(
+            _layout([*TAGS.values(), *(_signal_tags(cell) if cell.measured or layers.earlier else ())])
+        )
+        self.drawn = time.monotonic()
+        self._losses(0)
+        for look_step in layers.steps(cell.measured):
+            self._signals(look_step)
+        for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
+            self._bands(("loss_val", "accuracy_val"), int(step))
+
+    def __enter__(self) -> "Board":
+        self.hook, threading.excepthook = threading.excepthook, self._in_thread
+        return self
+
+    def _in_thread(self, fault: threading.ExceptHookArgs) -> None:
+        """A full disk reaches the writer's thread first; it is raised again from the next write, and need not print."""
+        if not issubclass(fault.exc_type, OSError):
+            self.hook(fault)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.closing(self.writer):
+                if not isinstance(error, Exception):
+                    self._draw()
+        finally:
+            threading.excepthook = self.hook
+            for file in self._files() - self.old if error and self.keep_old else self.old:
+                file.unlink()
+
+    def _files(self) -> set[Path]:
+        return {*self.path.glob("events.out.tfevents.*")}
+
+    def add(self, event: Event) -> None:
+        """Log what an event, already in the curves, brought."""
+        match event:
+            case Steps():
+                self._losses(event.first)
+                self.writer.flush()
+            case Validation() | End():
+                self._bands(("loss_val", "accuracy_val"), event.step)
+            case Layers():
+                self._signals(event.step)
+                if time.monotonic() - self.drawn > REDRAW:
+                    self._draw()
+
+    def _losses(self, first: int) -> None:
+        """Log the minibatches from step `first` to the last that is known."""
+        for step in range(first, self.curves.length):
+            if step % self.cell.settings.log_every == 0 or step == self.cell.settings.steps - 1:
+                self._bands(("loss", "accuracy", "grad_norm"), step)
+                self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
+
+    def _bands(self, names: tuple[str, ...], step: int) -> None:
+        """Mean, min and max over the finite replicates, and how many these are."""
+        for name in names:
+            self._band(TAGS[name], self.curves.metrics[name][:, step], step)
+        if "loss" in names:
+            self.writer.add_scalar("seeds/finite", int(np.isfinite(self.curves.metrics["loss"][:, step]).sum()), step)
+
+    def _band(self, tag: str, values: Table, step: int) -> None:
+        finite = values[np.isfinite(values)]
+        if len(finite):
+            self.writer.add_scalar(tag, finite.mean(dtype=np.float64), step)
+            self.writer.add_scalar(f"seeds/{tag}/min", finite.min(), step)
+            self.writer.add_scalar(f"seeds/{tag}/max", finite.max(), step)
+
+    def _signals(self, step: int) -> None:
+        """What the layers tell in a few numbers, and what was measured of the network as a whole."""
+        known = profiles(self.layers.columns() or {})
+        for name, values in signals(known, step).items():
+            self._band(RATIOS[name], values, step)
+        for name, profile in known.items():
+            if profile.is_of_network and (profile.steps == step).any():
+                self._band(f"{look(name).tab}/{name}", profile.values[profile.steps == step].ravel(), step)
+
+    def _draw(self) -> None:
+        """Two pictures for each quantity that layers have."""
+        seen = profiles(self.layers.columns() or {})
+        known = {n: p for n, p in seen.items() if not p.is_of_network and np.isfinite(p.values).any()}
+        if known:
+            from resexp.figures.layers import heatmap, pixels
+            from resexp.figures.layers import profile as lines
+
+            self.drawn, theory = time.monotonic(), expected(self.cell, seen)
+            for name, found in known.items():
+                shown, line = look(name), partial(lines, theory_N=theory.get(name))
+                for kind, draw in (("heatmap", heatmap), ("profile", line)):
+                    axes = (found.steps.tolist(), found.layers.tolist())
+                    figure = draw(found.middle, *axes, title=shown.title, log=shown.log)
+                    tag = f"{shown.tab}/{name}/{kind}"
+                    self.writer.add_image(tag, pixels(figure), int(found.steps[-1]), dataformats="HWC")
+
+
+def _signal_tags(cell: Cell) -> list[str]:
+    """The tags of all scalars that the layers of a cell may bring."""
+    whole = [f"{look(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
+    return [*RATIOS.values(), *whole]
+
+
+def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
+    """A tab for each first word of the tags, a chart with its band for each tag."""
+    tabs = [tab for tab in TABS if any(tag.startswith(f"{tab}/") for tag in tags)]
+    return {
+        tab.capitalize(): {
+            tag: ["Margin", [tag, f"seeds/{tag}/min", f"seeds/{tag}/max"]] for tag in tags if tag.startswith(f"{tab}/")
+        }
+        for tab in tabs
+    }
+
+
+def _telling_first(columns: Any) -> Any:
+    """The columns of HParams, marked so that TensorBoard puts the telling ones first."""
+    about = columns.value[0].metadata.plugin_data
+    data = HParamsPluginData.FromString(about.content)
+    for column in data.experiment.hparam_infos:
+        column.differs = column.name in TELLING
+    about.content = data.SerializeToString()
+    return columns
+
+
+def summarize(path: Path, cell: Cell, result: CellResult) -> None:
+    """Log the final metrics and HParams of a cell, in its run."""
+    means = {
+        name: mean(getattr(r, name) for r in result.replicates) for name in ("loss_train", "loss_val", "accuracy_val")
+    }
+    final = {f"final/{name}": value for name, value in means.items() if value is not None}
+    final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
+    settings = {name: getattr(cell.settings, name) for name in HPARAMS}
+    lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
+    known = signals(profiles(RunDir(path).layers() or {}), 0)
+    first = {f"init/{name}": mean(map(float, values)) for name, values in known.items()}
+    final |= {tag: value for tag, value in first.items() if value is not None}
+    columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SIGNALS)]
+    with SummaryWriter(str(path)) as writer:
+        # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
+        listed, *values = hparams({**cell.choices, **settings, **lr}, dict.fromkeys(columns))
+        for summary in (_telling_first(listed), *values):
+            writer._get_file_writer().add_summary(summary)
+        for tag, value in final.items():
+            writer.add_scalar(tag, value, 0 if tag in first else cell.settings.steps)

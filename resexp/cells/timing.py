@@ -1,0 +1,40 @@
+"""A few steps of a cell, timed; nothing is recorded."""
+
+import sys
+import time
+from dataclasses import replace
+
+import torch
+
+from resexp.build import build, load_data
+from resexp.config.cell import Cell
+from resexp.engine.events import Steps
+from resexp.engine.loop import NOTHING, fit, subset
+
+WARM_UP, TIMED = 3, 8
+
+
+def trial(cell: Cell, threads: int) -> tuple[float, int]:
+    """Seconds that all steps of a cell take, and bytes of memory at the peak of this process, imports included."""
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    steps = min(cell.settings.steps, WARM_UP + TIMED)
+    short = replace(cell, settings=replace(cell.settings, steps=steps, log_every=1, eval_every=cell.settings.steps))
+    training = replace(build(short, cell.settings.seed_list, load_data(cell)), suite=NOTHING)
+    ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
+    pack, data = training.pack, training.data
+    setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early where nothing is finite
+    per_step = (warm[-1] - warm[0]) / max(1, len(warm) - 1)
+    began = time.perf_counter()
+    pack.evaluate(data, subset(data.validation))
+    look = time.perf_counter() - began
+    samples = len(subset(data.train)) + len(data.validation)
+    evaluation = look * (cell.settings.steps / cell.settings.eval_every + samples / len(subset(data.validation)))
+    return setup + per_step * cell.settings.steps + evaluation, _peak()
+
+
+def _peak() -> int:
+    import resource  # which Windows has not
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

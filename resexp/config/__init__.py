@@ -1,0 +1,1 @@
+"""Configuration: settings, their checks, and the identity of a cell."""

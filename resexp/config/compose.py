@@ -1,0 +1,198 @@
+"""From overrides to checked cells, by Hydra; nothing heavy is imported and nothing is written."""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from resexp.config.cell import Cell
+from resexp.config.check import Checker, one_line
+from resexp.config.errors import InputError, nearest
+from resexp.config.grid import condition, jobs
+from resexp.config.loader import Loader, register
+from resexp.config.settings import SETTINGS
+from resexp.config.values import LAUNCHER, check
+
+
+class Composer:
+    """Hydra over conf/ and, before it, the user's `config_dir`.
+
+    Raises InputError where `config_dir` is no directory of options.
+    """
+
+    def __init__(self, config_dir: str | None = None, config_name: str | None = None) -> None:
+        version.setbase("1.3")
+        register()
+        if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
+            sys.path.append(here)
+        self.config_name = config_name or "config"
+        self.loader = Loader(config_dir)
+        self.hydra = Hydra(task_name="resexp", config_loader=self.loader)
+        GlobalHydra.instance().clear()
+        GlobalHydra.instance().initialize(self.hydra)
+        self.checker = Checker(self.loader)
+        self._sweeps: dict[tuple[str, ...], DictConfig] = {}
+        if config_dir is not None:
+            self._check_config_dir(Path(config_dir))
+
+    def _check_config_dir(self, path: Path) -> None:
+        if not path.is_dir():
+            raise InputError(f"--config-dir {path}: no such directory")
+        folders = [d.name for d in path.iterdir() if d.is_dir() and any(d.glob("*.yaml"))]
+        known = self.checker.default_choices
+        if not any(f in {*known, "experiment", "hydra", "sweep"} for f in folders):
+            hint = nearest(folders[0] if folders else "", known)
+            raise InputError(f"--config-dir {path}: holds no group of options (a folder of YAML files){hint}")
+
+    def overrides(self, given: Sequence[str]) -> list[str]:
+        """`given` as Hydra wants it: a `+` before groups that have no default choice, and before nothing else known.
+
+        So `+norm=pre` and `norm=pre` mean the same, and so do `+sweep=matrix` and `sweep=matrix`. Where another class
+        takes a choice's place, its options need no `+` either.
+        """
+        chosen, keys = self.checker.default_choices, self.checker.keys
+        foreign = {match[1] for text in given if (match := re.match(r"\+*(\w+)\._target_=", text))}
+
+        def plain(text: str) -> str:
+            match = re.match(r"\+?([A-Za-z_]\w*)", text)
+            if not match or match[1] not in keys:
+                return text
+            bare = text.lstrip("+")
+            if match[1] in foreign and bare.startswith(f"{match[1]}."):
+                return f"++{bare}"
+            return bare if match[1] in chosen or match[1] in SETTINGS else f"+{bare}"
+
+        return [plain(text) for text in given]
+
+    def is_sweep(self, overrides: list[str]) -> bool:
+        """Whether a named sweep is among `overrides`."""
+        return any(override.key_or_group == "sweep" for override in self._parse(overrides))
+
+    def jobs(
+        self, overrides: list[str], begin: Callable[[Cell], None] = lambda cell: None
+    ) -> list[tuple[list[str], Cell]]:
+        """The jobs of a sweep, each with its checked cell; those of a sweeper that searches are not known before.
+
+        `begin` gets the first cell before the others are composed, of which some may yet turn out wrong.
+        """
+        given = self._parse(overrides)
+        for override in given:
+            self._check_key(override)
+        config = self.sweep_config(overrides)
+        for key, kind in LAUNCHER.items():
+            if key in config.hydra.launcher:
+                check(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
+        if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
+            self.cell([str(o.input_line) for o in given if not o.is_sweep_override()])
+            return []
+        combinations, is_kept = jobs(self.checker, config, overrides), condition(self.checker, config)
+        composed = ((job, self._compose(job)) for job in combinations)
+        checked = ((job, self._checked_of_sweep(config)) for job, config in composed if is_kept(config))
+        first = next(checked, None)
+        if first is None:
+            raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
+        begin(first[1])
+        found = [first, *checked]
+        _check_apart(found)
+        return found
+
+    def sweep_config(self, overrides: list[str]) -> DictConfig:
+        """What Hydra composes of a sweep as a whole, once. Raises InputError."""
+        if (key := tuple(overrides)) not in self._sweeps:
+            self._sweeps[key] = self._load(overrides, RunMode.MULTIRUN)
+        return self._sweeps[key]
+
+    def _load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
+        try:
+            return one_line(lambda: self.loader.load_configuration(self.config_name, overrides, mode))
+        except OSError as error:  # what a file of options that cannot be read, or holds no mapping, makes of Hydra
+            raise InputError(str(error)) from error
+
+    def _parse(self, overrides: list[str]) -> list[Override]:
+        return one_line(lambda: OverridesParser.create(config_loader=self.loader).parse_overrides(overrides))
+
+    def cell(self, overrides: list[str]) -> Cell:
+        """The cell that overrides without sweeps ask for, checked. Raises InputError."""
+        return self._checked(self._compose(overrides))
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        """As _load, with a line on what is misspelled."""
+        given = self._parse(overrides)
+        for override in given:
+            self._check_key(override)
+            if override.is_sweep_override():
+                raise InputError(f"{override.input_line}: several values need -m, as in resexp train -m …")
+        try:
+            return self._load(overrides)
+        except InputError:
+            self._check_options([o for o in given if "." in o.key_or_group and not o.is_hydra_override()], overrides)
+            raise
+
+    def _checked(self, config: DictConfig) -> Cell:
+        cell = self.checker.cell(config, config.hydra)
+        _ = cell.id  # it reads the data paths
+        return cell
+
+    def _checked_of_sweep(self, config: DictConfig) -> Cell:
+        cell = self._checked(config)
+        tuning = cell.settings.tuning_seeds or []
+        if tuning and not ({*tuning} < {*cell.settings.seed_list} and "lr" in cell.options["optimizer"]):
+            raise InputError(f"tuning_seeds={tuning}: expected some but not all of the seeds, and an optimizer.lr")
+        return cell
+
+    def _check_key(self, override: Override) -> None:
+        """Refuse an unknown key, group or option."""
+        key = override.key_or_group.split(".")[0]
+        if key == "hydra" and override.key_or_group == "hydra.mode":
+            raise InputError("hydra.mode: -m makes a sweep, its absence a single run")
+        if key not in self.checker.keys and not override.is_hydra_override():
+            raise InputError(f"unknown key {key}{nearest(key, self.checker.keys)}")
+        group = override.key_or_group
+        if (group in self.checker.groups or group.startswith("hydra/")) and not override.is_delete():
+            options = self.loader.get_group_options(group, ObjectType.CONFIG)
+            many = override.is_sweep_override() and override.is_discrete_sweep()
+            for value in override.sweep_string_iterator() if many else [override.get_value_element_as_str()]:
+                if value not in options:
+                    raise InputError(f"{group}={value}: no such {group}{nearest(value, options)}")
+
+    def _check_options(self, options: list[Override], overrides: list[str]) -> None:
+        """Name the first of `options` that the chosen groups do not have."""
+        config = self._load([o for o in overrides if o not in {x.input_line for x in options}])
+        for option in options:
+            group, _, key = option.key_or_group.partition(".")
+            keys = [*(config.get(group) or {})] if group not in SETTINGS else []
+            if key.split(".")[0] not in keys:
+                raise InputError(f"unknown key {group}.{key}{nearest(key, keys)}")
+
+
+def _check_apart(jobs: Sequence[tuple[list[str], Cell]]) -> None:
+    """Refuse two configurations of one cell, of which only one would be trained."""
+    known: dict[Any, tuple[list[str], Cell]] = {}
+    for job, cell in jobs:
+        other, same = known.setdefault(cell.key, (job, cell))
+        if same.config != cell.config:
+            one, two = (" ".join(o for o in mine if o not in its) for mine, its in ((other, job), (job, other)))
+            raise InputError(f"{two}: makes the same cell as {one}; choose one of them")
+
+
+def quoted(value: object) -> str:
+    """A value in Hydra's override grammar."""
+    if isinstance(value, list | tuple | range):
+        return f"[{','.join(map(quoted, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    if not isinstance(value, str | Path) or re.fullmatch(r"[\w./+:-]+", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,1 @@
+"""The initializations, a file per variant."""

@@ -1,1 +1,0 @@
-"""The initialisations, a file per variant."""

@@ -1,0 +1,1 @@
+"""Many cells: sweeps, depth searches, and estimates of their cost."""

@@ -1,0 +1,45 @@
+"""The manifest of a sweep: its command and its cells, as `sweep.json` in a directory of its own."""
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from resexp.config.cell import Cell
+from resexp.config.compose import Composer
+from resexp.record.index import SWEEP
+from resexp.record.store import check_writable, write_json
+
+
+class SweepManifest:
+    """What a sweep leaves in a directory of its own: its command, its tuning seeds, and the paths of its cells."""
+
+    def __init__(self, composer: Composer, overrides: list[str]) -> None:
+        config = composer.sweep_config(overrides)
+        self.directory = Path(str(config.hydra.sweep.dir)).absolute()
+        self.outputs = str(config.outputs)
+        self.about: dict[str, Any] = {
+            "command": sys.argv,
+            "overrides": overrides,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "outputs": os.path.relpath(self.outputs, self.directory),
+        }
+        self.ids: dict[str, str] = {}
+        self.tuning: set[int] = set()
+
+    def write(self, cells: Iterable[Cell]) -> None:
+        """Write it, with `cells` beside those that it has.
+
+        Raises InputError where it has not begun and these cannot be written.
+        """
+        cells = [*cells]
+        if not self.directory.exists():
+            for outputs in {self.outputs, *(cell.settings.outputs for cell in cells)}:
+                check_writable(Path(outputs))
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.tuning |= {seed for cell in cells for seed in cell.settings.tuning_seeds or ()}
+        self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
+        listed = [{"id": id_, "path": path} for path, id_ in self.ids.items()]
+        write_json(self.directory / SWEEP, {**self.about, "tuning_seeds": sorted(self.tuning), "cells": listed})

@@ -1,0 +1,101 @@
+"""A sweep: its cells handed to Hydra's sweeper and launcher, its record, and what came out."""
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
+
+from resexp.cells.callbacks import Callback
+from resexp.cells.interrupt import Stop
+from resexp.config.cell import Cell
+from resexp.config.check import one_line
+from resexp.config.compose import Composer, quoted
+from resexp.config.errors import InputError
+from resexp.config.grid import GridSweeper
+from resexp.launcher.local import LocalLauncher
+from resexp.record.index import CellFailedError, recorded
+from resexp.record.result import CellResult, outcome
+from resexp.sweeps.job import CallbackFor, CellTask, Jobs, Key, noting
+from resexp.sweeps.manifest import SweepManifest
+from resexp.sweeps.polling import polling
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What came out, cell by cell, with those that a sweeper searched out; `error`: why the sweep ended early."""
+
+    results: list[CellResult]
+    error: str | None
+
+
+def sweep(
+    composer: Composer,
+    overrides: list[str],
+    jobs: Jobs,
+    callback_for: CallbackFor,
+    stop: Stop,
+    record: SweepManifest | None = None,
+) -> SweepResult:
+    """Train the cells of a sweep through Hydra. Raises InputError, OSError and KeyboardInterrupt.
+
+    `record` is that of a sweep of which these are some more cells.
+    """
+    cells, failures = {cell.key: cell for _, cell in jobs}, dict[Key, CellResult]()
+
+    def knowing(cell: Cell) -> Callback:
+        cells.setdefault(cell.key, cell)
+        return noting(callback_for, failures)(cell)
+
+    _register()
+    record = record or SweepManifest(composer, overrides)
+    record.write(cells.values())
+    task = CellTask(composer.checker, jobs, knowing, stop)
+    given = [*overrides, f"hydra.sweep.dir={quoted(record.directory)}"]
+    is_here = launches_here(composer, overrides)
+    error = None
+    with contextlib.nullcontext() if is_here else polling([*cells.values()], callback_for):
+        try:
+            returns = one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+            _note_errors(jobs, returns, failures)
+        except (InputError, OSError):
+            raise
+        except Exception as fault:  # an engine may raise anything when one of its jobs is lost
+            error = _line(fault)
+        finally:
+            record.write(cells.values())
+    return SweepResult([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
+
+
+def launches_here(composer: Composer, overrides: list[str]) -> bool:
+    """Whether the cells of a sweep are trained by processes of this one, not by a cluster's engine."""
+    launcher = str(composer.sweep_config(overrides).hydra.launcher.get("_target_"))
+    return launcher.startswith(("hydra_plugins.resexp.", "hydra._internal."))
+
+
+def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:
+    """Note what the jobs of a grid raised on another machine, which Hydra gives back as their values."""
+    for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
+        if returned.status is JobStatus.FAILED:
+            fault = returned._return_value  # asked for it openly, Hydra prints more than a line
+            text = str(fault) if isinstance(fault, CellFailedError) else _line(fault)
+            failures.setdefault(cell.key, outcome(cell, "failed", error=text))
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+
+
+def _register() -> None:
+    """Give Hydra our plugins, which it takes only from modules below hydra_plugins."""
+    try:
+        import hydra_plugins
+    except ImportError:  # there is such a package only where another plugin brings it
+        hydra_plugins = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
+    ours = sys.modules["hydra_plugins.resexp"] = hydra_plugins.resexp = ModuleType("hydra_plugins.resexp")
+    for plugin in (GridSweeper, LocalLauncher):
+        setattr(ours, plugin.__name__, plugin)
+        Plugins.instance().register(plugin)

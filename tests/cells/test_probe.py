@@ -1,0 +1,254 @@
+"""The probe: what it measures, what it says, and that any module can be looked into."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+import resexp
+from resexp.analysis.diagnosis import Gain, diagnose, measured_depth
+from resexp.cells.probe import look
+from resexp.cli.main import main
+from resexp.config.errors import InputError
+from resexp.theory import Arm, trainable_depth
+
+ARMS = {  # of digits at depth 48: whether it should train, and why not
+    ("none", "on"): "gradient grows by 1.4",
+    ("none", "off"): "inputs become parallel",
+    ("pre", "on"): None,
+    ("pre", "off"): "inputs become parallel",
+    ("post", "on"): "inputs become parallel",
+    ("post", "off"): "inputs become parallel",
+}
+
+
+@pytest.mark.parametrize(
+    ("norm", "residual"), [pytest.param(*arm, marks=[] if arm == ("pre", "on") else pytest.mark.slow) for arm in ARMS]
+)
+def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
+    """The matrix, where the same cells are trained, has it so."""
+    found = look(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
+    why = ARMS[norm, residual]
+    assert ("should train" in found.diagnosis) == (why is None)
+    if why:
+        assert why in found.diagnosis
+        assert found.diagnosis.endswith("try norm=pre residual=on")
+        assert found.predicted_trainable_depth < 48
+
+
+@pytest.mark.parametrize("norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pre", "post"))])
+def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
+    found = look(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
+    for gain in (found.gain_forward, found.gain_backward):
+        assert gain.low < gain.measured < gain.high
+        assert gain.measured == pytest.approx(gain.predicted, rel=0.05)
+
+
+@pytest.mark.slow
+def test_one_seed_has_no_interval_and_a_dead_network_says_so(cell):
+    one = look(cell("norm=pre", "seeds=1"))
+    assert one.gain_forward.low is None
+    assert one.gain_forward.measured > 0
+    fixup = look(cell("residual=fixup"))
+    assert "no gradient passes the head" in fixup.diagnosis
+    assert fixup.gain_backward.measured == pytest.approx(1.0)  # so do its branches
+    assert "cannot train" in look(cell("depth=300", "width=8")).diagnosis
+
+
+def test_what_the_theory_does_not_know_is_said(cell):
+    for given, reason in (
+        (("model=conv", "width=8"), "model=conv"),
+        (("norm=pre", "normalizer._target_=torch.nn.LayerNorm"), "torch.nn.LayerNorm"),
+        (("init=orthogonal", "init.gain=0.5"), "init.gain=0.5"),
+    ):
+        found = look(cell(*given))
+        assert reason in found.theory
+        assert found.gain_forward.predicted is None
+        assert found.gain_forward.measured > 0
+
+
+def test_json(capsys):
+    given = ["norm=none,pre", "depth=3", "width=8", "batch_size=16", "seeds=2"]
+    assert main(["probe", "-m", "--json", *given]) == 0
+    cells = json.loads(capsys.readouterr().out)
+    assert [c["config"]["depth"] for c in cells] == [3, 3]
+    for found in cells:
+        keys = {"config", "gain_forward", "gain_backward", "layers", "predicted_trainable_depth", "diagnosis"}
+        assert found.keys() == keys
+        assert found["gain_forward"].keys() == {"measured", "low", "high", "predicted"}
+        assert [len(found["layers"][k]) for k in ("stream_rms", "stream_grad", "weight_grad")] == [4, 4, 3]
+
+
+@pytest.mark.parametrize("width", [80, pytest.param(160, marks=pytest.mark.slow)])
+def test_on_a_terminal(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    for given in (["norm=pre"], ["-m", "norm=none,pre,post", "residual=on,off"]):
+        assert main(["probe", *given, "depth=8", "width=16", "seeds=1"]) == 0
+        out = capsys.readouterr().out
+        assert "should train" in out.lower()
+        assert all(len(line) <= width for line in out.splitlines())
+
+
+def test_bad_input_is_one_line(capsys):
+    for given in (["norm=pree"], ["norm=none,pre"], ["--jsn"]):
+        assert main(["probe", *given]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def _vit():
+    return torchvision.models.vit_b_16(weights=None)
+
+
+def _encoder():
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    return nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "count"),
+    [
+        pytest.param(lambda: torchvision.models.resnet50(weights=None), (4, 3, 64, 64), 16, marks=pytest.mark.slow),
+        pytest.param(_vit, (2, 3, 224, 224), 12, marks=pytest.mark.slow),
+        (_encoder, (4, 10, 32), 6),
+    ],
+)
+def test_any_module_with_repeated_blocks(make, shape, count):
+    torch.manual_seed(0)
+    module = make().eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    found = resexp.probe(module, torch.randn(shape))
+    assert found.depth == count
+    assert found.gain_forward.measured > 0
+    assert found.gain_backward.measured > 0
+    assert ("no gradient passes the head" in found.diagnosis) == (make is _vit)
+    assert np.isfinite(found.layers["weight_grad"]).all()
+    assert not module.training
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_module_with_targets_and_named_blocks():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(5)])
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            for part in self.parts:
+                x = part(x)
+            return self.head(x)
+
+    torch.manual_seed(1)
+    batch = torch.randn(16, 8), torch.randint(3, (16,))
+    found = resexp.probe(Net(), batch, blocks="parts.*")
+    assert found.config["blocks"] == [f"parts.{i}" for i in range(5)]
+    assert found.gain_forward.measured < 1
+    assert "Net: " in str(found)
+    with pytest.raises(InputError, match="no module of that name"):
+        resexp.probe(Net(), batch, blocks="layers.*")
+
+
+class _Several(nn.Module):
+    """Gives more than one output, of which `shape` makes the first."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Tanh()) for _ in range(3)])
+        self.shape = shape
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.shape(x)
+
+
+def test_outputs_of_any_kind():
+    torch.manual_seed(0)
+    whole, x = _Several(lambda h: h), torch.randn(6, 8)
+    plain = resexp.probe(whole, x).layers["stream_grad"]
+    for shape in (lambda h: (h, None), lambda h: [h, h]):
+        whole.shape = shape
+        np.testing.assert_array_equal(resexp.probe(whole, x).layers["stream_grad"], plain)
+    whole.shape = lambda h: (h, h)
+    both = resexp.probe(whole, (x, torch.zeros(6)), loss=lambda o, y: (o[0] + o[1]).square().mean())
+    assert both.gain_backward.measured > 0
+    for shape in (lambda h: h.sum(1), torch.sum):
+        whole.shape = shape
+        with torch.inference_mode():
+            assert resexp.probe(whole, x).gain_backward.measured > 0
+        with pytest.raises(InputError, match="give a loss"):
+            resexp.probe(whole, (x, torch.zeros(6, dtype=torch.int64)))
+    whole.shape = lambda h: {"logits": h}
+    with pytest.raises(InputError, match="of type dict; give a loss"):
+        resexp.probe(whole, x)
+    with pytest.raises(InputError, match="batch: expected a tensor"):
+        resexp.probe(whole, x.numpy())
+
+
+def test_each_part_of_a_module_keeps_its_mode():
+    module = _Several(lambda h: h).train()
+    module.blocks[0][1].eval()
+    resexp.probe(module, torch.randn(6, 8))
+    assert [block[1].training for block in module.blocks] == [False, True, True]
+    assert module.training
+
+
+def test_what_a_network_overwrites_was_seen_before():
+    class Net(nn.Module):
+        def __init__(self, inplace):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Sequential(nn.ReLU(), nn.Linear(8, 8)) for _ in range(3)])
+            self.inplace = inplace
+
+        def forward(self, x):
+            x = 2 * x
+            for block in self.blocks:
+                if self.inplace:
+                    x += block(x)
+                else:
+                    x = x + block(x)
+            return x
+
+    batch, seen = torch.randn(6, 8), []
+    for inplace in (True, False):
+        torch.manual_seed(0)
+        seen.append(resexp.probe(Net(inplace), batch).layers)
+    for name, values in seen[0].items():
+        np.testing.assert_allclose(values, seen[1][name], rtol=1e-5, err_msg=name)
+
+
+def test_inputs_that_are_parallel_from_the_start_tell_nothing():
+    torch.manual_seed(0)
+    assert "parallel" not in resexp.probe(_Several(lambda h: h), torch.randn(1, 8).repeat(6, 1)).diagnosis
+    assert trainable_depth(Arm(depth=1, residual="off", cosine=1 - 1e-7)).correlation == math.inf
+
+
+def test_inputs_that_part_again_are_not_parallel():
+    steady = Gain(1.0, 1.0, 1.0, None)
+    assert measured_depth(steady, np.array([0.2, 0.9, 0.91, 0.7])) == math.inf
+    assert measured_depth(steady, np.array([0.2, 0.9, 0.7, 0.9, 0.91])) == 3
+
+
+def test_the_interval_covers_the_mean_of_log_gains():
+    """A t interval of log gains: against scipy's."""
+    from scipy import stats
+
+    ratios = np.array([0.5, 0.8, 1.1, 0.7])
+    gain = Gain.of(ratios, 2, None)
+    logs = np.log(ratios) / 2
+    low, high = stats.t.interval(0.95, 3, logs.mean(), logs.std(ddof=1) / 2)
+    assert (gain.low, gain.high) == pytest.approx((math.exp(low), math.exp(high)))
+    assert Gain.of(np.array([np.nan, np.inf]), 2, 1.0) == Gain(None, None, None, 1.0)
+
+
+def test_a_falling_gradient_in_words():
+    layers = {"stream_rms": np.ones(49), "stream_grad": np.ones(49), "pair_cosine": np.zeros(49)}
+    said = diagnose(48, Gain(1, 1, 1, 1), Gain(0.61**2, 0, 1, None), layers, 19.0, "; try norm=pre residual=on")
+    assert said == (
+        "gradient falls by 0.61 per block, 10⁻¹⁰ at block 1 of 48: will hardly train at depth 48;"
+        " try norm=pre residual=on"
+    )

@@ -1,0 +1,164 @@
+"""A training that stops, however it stops, goes on from its checkpoint and ends with the very same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from resexp.build import build, load_data
+from resexp.cells.callbacks import CellStart, Notice
+from resexp.cells.interrupt import Stop
+from resexp.cells.run import train
+from resexp.record.index import scan
+from resexp.record.store import RunDir
+
+pytestmark = pytest.mark.usefixtures("references")
+
+EACH_STEP = ("norm=pre", "checkpoint_every=0")
+VARIANTS = [
+    (),
+    ("optimizer=sgd", "schedule=cosine", "pack=plain"),
+    ("log_every=4", "clip=0.1", "precision=float64"),
+    ("optimizer=adam", "activation=tanh"),
+]
+
+
+class Killed(BaseException):
+    """Ends a training as a killed process would: no result is written."""
+
+
+def _stopped(cell, step, *, kill=False):
+    """Train until `step` steps are known, then ask to stop, or die."""
+    stop = Stop()
+
+    def on_event(event):
+        if getattr(event, "first", -1) + 1 == step:
+            if kill:
+                raise Killed
+            stop.requested = True
+
+    with pytest.raises(Killed if kill else KeyboardInterrupt):
+        train(cell, on_event, stop=stop)
+
+
+def _resumed(cell):
+    """Train on; the result, the step it went on from, and the notes."""
+    events = []
+    result = train(cell, events.append)
+    (started,) = [e for e in events if isinstance(e, CellStart) and e.role == "cell"]
+    return result, started.step, [e.text for e in events if isinstance(e, Notice)]
+
+
+def _assert_same(one, other):
+    assert one.status == other.status == "done"
+    assert one.replicates == other.replicates
+    first, second = (RunDir(Path(result.path)).steps() for result in (one, other))
+    for name, column in first.items():
+        np.testing.assert_array_equal(column, second[name])
+
+
+@pytest.mark.parametrize(
+    ("more", "kill"),
+    [
+        ((), False),
+        *(
+            pytest.param(v, k, marks=pytest.mark.slow)
+            for v, k in zip(VARIANTS, (True, False, True, False), strict=True)
+        ),
+    ],
+)
+def test_resumed_at_any_step_it_equals_the_undisturbed(cell, more, kill):
+    whole = train(cell(*EACH_STEP, *more, "outputs=whole"))
+    for step in (1, 2, 5):
+        small = cell(*EACH_STEP, *more)
+        _stopped(small, step, kill=kill)
+        assert next(scan([small.path])).status == "interrupted"
+        result, start, notes = _resumed(cell(*more, "norm=pre"))
+        assert (start, notes) == (step - kill, []) if step > kill else (0, [])
+        _assert_same(result, whole)
+        assert not [*small.path.glob("checkpoint-*")]
+        small = RunDir(small.path).path
+        (small / "result.json").unlink()
+
+
+def test_the_curves_of_a_resumed_cell_have_no_gap_and_no_doubled_point(cell):
+    small = cell(*EACH_STEP, "log_every=1", "eval_every=1")
+    _stopped(small, 2, kill=True)
+    _stopped(small, 4)
+    train(small)
+    events = EventAccumulator(str(small.path), size_guidance={"scalars": 0})
+    events.Reload()
+    assert [e.step for e in events.Scalars("loss/train")] == [*range(6)]
+    assert [e.step for e in events.Scalars("loss/validation")] == [*range(7)]
+    steps = RunDir(small.path).steps()
+    means = [steps["loss"][steps["step"] == t].mean() for t in range(6)]
+    np.testing.assert_allclose([e.value for e in events.Scalars("loss/train")], means, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "damage", ["flipped", *(pytest.param(d, marks=pytest.mark.slow) for d in ("cut", "empty", "foreign"))]
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_used(cell, damage):
+    whole = train(cell(*EACH_STEP, "outputs=whole"))
+    small = cell(*EACH_STEP)
+    _stopped(small, 4)
+    older, newest = sorted(small.path.glob("checkpoint-*"))
+    content = newest.read_bytes()
+    if damage == "foreign":
+        other = cell("norm=post", "checkpoint_every=0")
+        _stopped(other, 4)
+        content = sorted(other.path.glob("checkpoint-*"))[-1].read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    newest.write_bytes({"cut": content[:-9], "flipped": flipped, "empty": b"", "foreign": content}[damage])
+    result, start, notes = _resumed(small)
+    assert (older.name, start) == ("checkpoint-000000003.pt", 3)
+    assert notes == result.notes
+    assert notes[0].startswith("set aside checkpoint-000000004.pt: ")
+    assert (small.path / "damaged-checkpoint-000000004.pt").exists()
+    _assert_same(result, whole)
+
+
+@pytest.mark.slow
+def test_of_what_is_asked_a_checkpoint_gives_its_part(cell):
+    whole = train(cell(*EACH_STEP, "seeds=4", "outputs=whole"))
+    small = cell(*EACH_STEP, "seeds=[1,3]")
+    _stopped(small, 4)
+    events = []
+    result = train(cell("norm=pre", "seeds=4"), events.append)
+    assert [(e.seeds, e.step) for e in events if isinstance(e, CellStart)] == [((1, 3), 4), ((0, 2), 0)]
+    _assert_same(result, whole)
+
+
+def test_fewer_seeds_and_fresh_start_again(cell):
+    for again in ("seeds=2", "fresh=true"):
+        _stopped(cell(*EACH_STEP), 4)
+        assert _resumed(cell("norm=pre", again))[1] == 0
+        (cell("norm=pre").path / "result.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("keep", "weights", "checkpoints"), [("auto", 3, 0), ("none", 0, 0), ("weights", 3, 0), ("all", 3, 6)]
+)
+@pytest.mark.slow
+def test_what_stays_at_the_end(cell, keep, weights, checkpoints):
+    small = cell(*EACH_STEP, f"keep_checkpoints={keep}")
+    train(small)
+    assert len([*small.path.glob("checkpoint-*")]) == checkpoints
+    files = sorted(small.path.glob("weights/*"))
+    assert [f.name for f in files] == [f"seed{s:04d}.pt" for s in range(weights)]
+
+
+def test_the_weights_that_stay_are_those_that_were_judged(cell):
+    """They load into the plain module, which then has the recorded validation loss."""
+    small = cell("norm=pre", "precision=float64")
+    result = train(small)
+    data = load_data(small)
+    network = build(small, (0,), data).pack.network.to_empty(device="cpu")
+    for replicate in result.replicates:
+        network.load_state_dict(torch.load(small.path / f"weights/seed{replicate.seed:04d}.pt", weights_only=True))
+        logits = network(data.standardize(data.validation.x))
+        loss = torch.nn.functional.cross_entropy(logits, data.validation.y).item()
+        assert loss == pytest.approx(replicate.loss_val, rel=1e-9)

@@ -1,0 +1,334 @@
+"""A cell from run to record: what is skipped, added, failed, interrupted, and what lies on the disk."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import resexp
+from resexp.cells.callbacks import CellEnd, CellStart
+from resexp.cells.run import train
+from resexp.config.errors import InputError
+from resexp.record.index import scan
+from resexp.record.store import RunDir
+from resexp.stats.verdict import Reference
+
+pytestmark = pytest.mark.usefixtures("references")
+
+
+class Callback:
+    """Keeps the events; raises at the first that `stop` is true of."""
+
+    def __init__(self, stop=lambda event: False, fault=KeyboardInterrupt):
+        self.events, self.stop, self.fault = [], stop, fault
+
+    def __call__(self, event):
+        self.events.append(event)
+        if self.stop(event):
+            raise self.fault
+
+    def started(self):
+        return [e for e in self.events if isinstance(e, CellStart) and e.role == "cell"]
+
+
+def _at(step):
+    return lambda event: getattr(event, "first", -1) == step
+
+
+def test_a_cell_is_recorded(cell):
+    small = cell("norm=pre")
+    result = train(small)
+    assert result.status == "done"
+    assert result.path == str(small.path)
+    assert [r.seed for r in result.replicates] == [0, 1, 2]
+    assert all(r.steps == 6 and r.finite for r in result.replicates)
+    names = {p.name.split(".")[0] for p in small.path.iterdir() if not p.name.startswith(".")}
+    assert names == {"config", "run", "result", "steps", "events", "weights"}
+    about = json.loads((small.path / "run.json").read_text())
+    assert about["id"] == small.id
+    (training,) = about["trainings"]
+    assert training["versions"]["torch"]
+    assert training["command"]
+    assert (training["seeds"], training["mode"]) == ([0, 1, 2], "vmap")
+
+
+def test_the_recorded_configuration_makes_the_same_cell_again(cell, composer, tmp_path):
+    from omegaconf import OmegaConf
+
+    small = cell("norm=post", "optimizer.lr=0.002")
+    RunDir(small.path).open(small, {})
+    overrides = json.loads((small.path / "run.json").read_text())["trainings"][0]["overrides"]
+    assert composer.cell(overrides) == small
+    stored = OmegaConf.to_container(OmegaConf.load(small.path / "config.yaml"))
+    assert stored == small.config
+
+
+def test_what_is_done_is_not_trained_again(cell):
+    first, on_event = train(cell("norm=pre")), Callback()
+    again = train(cell("norm=pre"), on_event)
+    assert not on_event.started()
+    assert again == first
+    assert on_event.events == [CellEnd("cell", again, ())]
+    on_event = Callback()
+    fresh = train(cell("norm=pre", "fresh=true"), on_event)
+    assert len(on_event.started()) == 1
+    assert fresh.replicates == first.replicates
+
+
+def test_more_seeds_train_only_the_missing_ones(cell):
+    train(cell("norm=pre", "seeds=2"))
+    before = RunDir(cell("norm=pre").path).steps()
+    on_event = Callback()
+    more = train(cell("norm=pre", "seeds=4"), on_event)
+    assert on_event.started()[0].seeds == (2, 3)
+    assert on_event.started()[0].reused == (0, 1)
+    fresh = train(cell("norm=pre", "seeds=4", "outputs=other"))
+    assert more.replicates == fresh.replicates
+    steps, others = RunDir(cell("norm=pre").path).steps(), RunDir(cell("norm=pre", "outputs=other").path).steps()
+    for name, column in steps.items():
+        np.testing.assert_array_equal(column, others[name])
+        old = column[np.isin(steps["seed"], (0, 1))]
+        np.testing.assert_array_equal(old, before[name])
+    assert [r.seed for r in train(cell("norm=pre", "seeds=[3,1]")).replicates] == [1, 3]
+
+
+def test_an_interruption_keeps_what_was_read(cell):
+    small = cell("norm=pre")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Callback(_at(2)))
+    (result,) = scan([small.path.parent])
+    assert result.status == "interrupted"
+    assert [r.steps for r in result.replicates] == [4, 4, 4]
+    assert all(result.verdict(r) is None for r in result.replicates)
+    assert RunDir(small.path).steps()["step"].max() == 3
+    events = {*small.path.glob("events.*")}
+    done = train(small)
+    assert done.status == "done"
+    assert not events & {*small.path.glob("events.*")}
+
+
+def test_an_interrupted_addition_leaves_what_was_done(cell):
+    small = cell("norm=pre", "seeds=2")
+    before = train(small)
+    events = {*small.path.glob("events.*")}
+    for fault in (KeyboardInterrupt, RuntimeError):
+        with contextlib.suppress(KeyboardInterrupt):
+            train(cell("norm=pre", "seeds=4"), Callback(_at(2), fault))
+        assert RunDir(small.path).result(small.path.parent.parent.parent) == before
+        assert {*small.path.glob("events.*")} == events
+
+
+def test_a_fault_is_a_result_and_is_tried_again(cell):
+    small = cell("norm=pre")
+    result = train(small, Callback(_at(2), RuntimeError("out of luck")))
+    assert result.status == "failed"
+    assert result.error.startswith("RuntimeError: out of luck (test_run.py:")
+    assert next(scan([small.path])).status == "failed"
+    assert train(small).status == "done"
+
+
+def test_an_interrupted_measurement_of_the_bar_loses_nothing(cell, references):
+    shutil.rmtree(references)
+    small = cell("norm=pre")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Callback(lambda e: isinstance(e, CellStart) and e.role == "reference"))
+    (result,) = scan([small.path])
+    assert (result.status, len(result.replicates), result.reference) == ("done", 3, None)
+    on_event = Callback()
+    judged = train(small, on_event)
+    assert not on_event.started()
+    assert judged.reference.measured
+    assert judged.replicates == result.replicates
+
+
+def test_a_failed_attempt_never_replaces_what_is_done(cell):
+    small = cell("norm=pre")
+    train(small)
+    wrong = cell("norm=pre", "seeds=5", "device=cuda:99")
+    assert wrong.path == small.path
+    assert train(wrong, isolate=True).status == "failed"
+    assert next(scan([small.path])).status == "done"
+
+
+@pytest.mark.slow
+def test_a_diverged_replicates_record_does_not_depend_on_its_pack(cell):
+    """Seeds blow up at steps of their own, and a pack goes on until its last one has."""
+    wild = ("optimizer=sgd", "optimizer.lr=1e30", "steps=40", "log_every=2")
+    alone, both = train(cell(*wild, "seeds=[1]", "outputs=a")), train(cell(*wild, "seeds=2", "outputs=b"))
+    assert alone.replicates == [r for r in both.replicates if r.seed == 1]
+    one, two = RunDir(cell(*wild, "outputs=a").path).steps(), RunDir(cell(*wild, "outputs=b").path).steps()
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, two[name][two["seed"] == 1])
+
+
+def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):
+    wrong = cell("batch_size=5000")
+    with pytest.raises(InputError, match="batch_size=5000"):
+        train(wrong)
+    assert os.listdir(tmp_path / "outputs") == [".reference"]
+    result = train(wrong, isolate=True)
+    assert (result.status, result.replicates) == ("failed", [])
+    assert next(scan([wrong.path])).error == result.error
+
+
+def test_another_cell_in_its_place_is_never_reused(cell):
+    small = cell("norm=pre")
+    train(small)
+    for name in ("result.json", "run.json"):
+        file = small.path / name
+        file.write_text(file.read_text().replace(small.id, small.id[:12] + "0" * 52))
+    with pytest.raises(InputError, match="holds another cell"):
+        train(small)
+
+
+def _flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_added_seeds_without_readable_steps_train_all(cell):
+    small = cell("norm=pre", "seeds=3")
+    for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage"), _flip):
+        train(cell("norm=pre", "seeds=2", "fresh=true"))
+        damage(small.path / "steps.parquet")
+        assert len(resexp.load("outputs").replicates) == 2
+        train(small)
+        assert {*RunDir(small.path).steps()["seed"]} == {0, 1, 2}
+        shutil.rmtree(small.path)
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", *(pytest.param(c, marks=pytest.mark.slow) for c in ("", "[" * 100_000, '{"id": NaN}', "\x00"))]
+)
+def test_one_damaged_cell_hides_no_other(cell, content):
+    bad, good = cell("norm=pre"), cell("norm=post", "seeds=1")
+    for small in (bad, good):
+        train(small)
+    for name in ("run.json", "result.json"):
+        (bad.path / name).write_text(content)
+    assert [r.id for r in scan([bad.path.parents[2]])] == [good.id]
+    assert len(resexp.load().cells) == 1
+    assert train(bad).status == "done"
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:1], lambda b: b[:-9], lambda b: b'{"status": "done"}', "flipped"])
+@pytest.mark.slow
+def test_a_damaged_result_does_not_count(cell, damage):
+    small = cell("norm=pre")
+    train(small)
+    file = small.path / "result.json"
+    content = file.read_bytes()
+    if damage == "flipped":  # a digit of a loss becomes another: still JSON
+        at = content.index(b'"loss_train": ') + 16
+        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    else:
+        file.write_bytes(damage(content))
+    assert next(scan([small.path])).status == "interrupted"
+    assert train(small).status == "done"
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    whole = train(cell("norm=pre", "outputs=whole"))
+    hours = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr("time.time", lambda: next(hours))
+    small = cell("norm=pre", "checkpoint_every=0")
+    with pytest.raises(KeyboardInterrupt):
+        train(small, Callback(_at(4)))
+    assert train(small).replicates == whole.replicates
+    events = EventAccumulator(str(small.path))
+    events.Reload()
+    assert [e.step for e in events.Scalars("loss/train")] == [0, 2, 4, 5]
+    assert events.Scalars("final/trained")
+
+
+def test_a_result_alone_is_enough(cell):
+    small = cell("norm=pre")
+    result = train(small)
+    (small.path / "run.json").unlink()
+    assert [*scan([small.path.parents[2]])] == [result]
+
+
+def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
+    wild = train(cell("optimizer=sgd", "optimizer.lr=1e30", "steps=6", "eval_every=1"))
+    assert wild.status == "done"
+    assert [wild.verdict(r) for r in wild.replicates] == ["diverged"] * 3
+    assert all(not r.finite and r.steps < 6 for r in wild.replicates)
+    json.dumps(wild.to_json(), allow_nan=False)
+
+
+def test_the_reference_is_measured_once(cell, tmp_path, references):
+    shutil.rmtree(references)
+    watches = [Callback(), Callback()]
+    for on_event, norm in zip(watches, ("pre", "post"), strict=True):
+        train(cell(f"norm={norm}"), on_event)
+    trained = [[e for e in w.events if isinstance(e, CellStart) and e.role == "reference"] for w in watches]
+    assert [e.cell.settings.seed_list for e in trained[0]] == [(1000, 1001, 1002)] * 3
+    assert trained[1] == []
+    assert {e.cell.options["optimizer"]["lr"] for e in trained[0]} == {1e-3, 3e-3, 3e-4}
+    assert [r.name.count("reference") for r in scan([tmp_path / "outputs"])] == [0, 0]
+
+
+def test_verdicts_are_computed_on_reading(cell):
+    result = train(cell("norm=pre"))
+    easy = dataclasses.replace(result, reference=Reference(100.0, 0.0, 0.1, 1438))
+    hard = dataclasses.replace(result, reference=Reference(2.3, 0.0, 0.1, 1438))
+    first = result.replicates[0]
+    assert easy.verdict(first) == "trained"
+    assert hard.verdict(first) != "trained"
+
+
+def test_frames(cell):
+    train(cell("norm=pre"))
+    train(cell("norm=post", "seeds=2"))
+    cells, replicates, steps, _ = resexp.load("outputs")
+    assert {*cells["arm"]} == {"pre+residual", "post+residual"}
+    assert {*cells["optimizer.lr"]} == {1e-3}
+    assert len(replicates) == 5
+    assert {*steps.columns} == {"id", "seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val"}
+    one = steps[(steps["id"] == cells["id"][0]) & (steps["seed"] == 0)]
+    assert one["step"].tolist() == [*range(7)]
+    assert one["loss"].notna().tolist() == [True] * 6 + [False]
+    assert one["loss_val"].notna().tolist() == [True, False, False, True, False, False, True]
+    single = resexp.load(cells["path"][0])
+    assert len(single.cells) == 1
+    with pytest.raises(InputError, match="no such directory"):
+        resexp.load("nowhere")
+
+
+def test_python_does_what_the_command_does(cell, tmp_path):
+    result = resexp.train(
+        "optimizer.lr=2e-3",
+        norm="pre",
+        depth=2,
+        width=16,
+        steps=4,
+        batch_size=32,
+        seeds=[0, 4],
+        outputs=tmp_path / "a b,c",
+    )
+    assert result.status == "done"
+    assert [r.seed for r in result.replicates] == [0, 4]
+    assert result.config["optimizer"]["lr"] == 2e-3
+    assert result.path.startswith(str(tmp_path / "a b,c"))
+    with pytest.raises(InputError, match="did you mean depth"):
+        resexp.train(dept=2)
+
+
+def test_what_training_took_is_recorded(cell, references):
+    costs = {norm: train(cell(f"norm={norm}", "steps=8")).cost for norm in ("none", "pre")}
+    none, pre = costs["none"], costs["pre"]
+    assert RunDir(cell("norm=pre", "steps=8").path).result().cost == pre
+    assert pre.parameters > none.parameters == 16 * 64 + 16 + 2 * 2 * (16 * 16 + 16) + 16 * 10 + 10
+    products = 16 * 64 + 4 * 16 * 16 + 16 * 10
+    assert none.flops == pre.flops == 2 * 32 * (3 * products - 16 * 64)  # no gradient of the data
+    assert pre.saved > none.saved > 0
+    assert 0 < none.step_seconds < 1
+    assert none.replicates == 3
