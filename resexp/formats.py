@@ -1,6 +1,7 @@
 """Numbers in words, the same in the terminal and in the report."""
 
 import math
+from collections.abc import Callable
 
 
 def loss_text(value: float | None) -> str:
@@ -44,8 +45,21 @@ def depth_text(depth: float) -> str:
     return f"{depth:.1f}" if depth < 9.95 else f"{depth:.0f}"
 
 
-def span_text(low: float | None, high: float | None) -> str:
-    """An interval of depths, None where it has no end: `24 to 40`, `52 or more`, `5.1 or less`."""
+def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
+    """A count with its noun: `1 seed`, `3 seeds`; `plural_noun` if the plural is not the noun and an s."""
+    return f"{count:,} {noun if count == 1 else plural_noun or noun + 's'}"
+
+
+def interval_text(low: float | None, high: float | None, text: Callable[[float], str] = depth_text) -> str:
+    """An interval: `24 to 40`; `24` if both ends read the same; `52 or more`, `5.1 or less` if one end is None.
+
+    `text` formats an end.
+    """
     if low is None or high is None:
-        return "unknown" if low == high else f"{depth_text(low)} or more" if low else f"{depth_text(high or 0)} or less"
-    return f"{depth_text(low)} to {depth_text(high)}"
+        return f"{text(low)} or more" if low is not None else f"{text(high)} or less" if high is not None else "unknown"
+    return " to ".join(dict.fromkeys((text(low), text(high))))
+
+
+def percent_interval_text(low: float, high: float) -> str:
+    """An interval of a share in [0, 1]: `57 to 100 %`."""
+    return f"{interval_text(100 * low, 100 * high, '{:.0f}'.format)} %"

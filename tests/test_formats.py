@@ -2,7 +2,7 @@
 
 import pytest
 
-from resexp.formats import duration, listed, loss_text, scaled
+from resexp.formats import duration, interval_text, listed, loss_text, percent_interval_text, plural, scaled
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,28 @@ def test_counts_have_prefixes(count, text):
 
 def test_lists_read_as_a_sentence():
     assert [listed([*"abc"[:n]]) for n in (0, 1, 2, 3)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_nouns_follow_their_count():
+    assert [plural(n, "seed") for n in (0, 1, 3, 1200)] == ["0 seeds", "1 seed", "3 seeds", "1,200 seeds"]
+    assert plural(2, "search", "searches") == "2 searches"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (24.2, 40.0, "24 to 40"),
+        (5.1, 9.0, "5.1 to 9.0"),
+        (24.1, 24.4, "24"),
+        (52, None, "52 or more"),
+        (None, 5.1, "5.1 or less"),
+        (None, None, "unknown"),
+    ],
+)
+def test_intervals_name_both_ends_or_the_one_that_is_known(low, high, text):
+    assert interval_text(low, high) == text
+
+
+def test_intervals_use_the_format_of_their_ends():
+    assert interval_text(0.0, 1.205, "{:.2f}".format) == "0.00 to 1.21"
+    assert percent_interval_text(0.5655, 1.0) == "57 to 100 %"

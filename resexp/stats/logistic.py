@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-from resexp.formats import depth_text, listed, span_text
+from resexp.formats import depth_text, interval_text, listed
 
 MIDDLE, SPREAD = np.log(0.3), 1.0
 """Mean and standard deviation of the penalty on ln s."""
@@ -59,7 +59,7 @@ class Located:
     @property
     def span(self) -> str:
         """`24 to 40`, `24 or more`."""
-        return span_text(self.low, self.high)
+        return interval_text(self.low, self.high)
 
     @property
     def reach(self) -> float:
