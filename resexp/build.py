@@ -20,7 +20,7 @@ from resexp.engine.loop import Plan, Training
 from resexp.engine.optimizers import optimizer_for
 from resexp.engine.pack import Pack
 from resexp.nn.block import ACTIVATIONS, BlockConfig
-from resexp.nn.task import Task
+from resexp.nn.models import Task
 
 
 def factory(options: Mapping[str, Any]) -> Any:
@@ -126,7 +126,7 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
     settings, options = cell.settings, cell.options
     device, dtype = device_of(settings.device), getattr(torch, settings.precision)
     model, parts = factory(options["model"]), block_config(cell)
-    task = Task(data.shape, data.classes, data.symbols)
+    task = Task(data.shape, data.classes, data.is_tokens)
     pack = Pack(
         lambda: model(parts, task),
         factory(options["init"])(),

@@ -64,7 +64,7 @@ def build_network(cell: Callable[..., Cell]) -> Callable[..., Any]:
     """The network of a small cell for 8×8 pictures of ten classes, or for another task, initialized with seed 0."""
     from resexp.build import block_config, factory
     from resexp.nn.initialize import initialize
-    from resexp.nn.task import Task
+    from resexp.nn.models import Task
 
     def build(*overrides: str, task: Task | None = None) -> Any:
         small = cell(*overrides)

@@ -39,7 +39,7 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
     """
     targets, looked_at = data.train.y, subset(data.train).y.numel()
     zero, majority = constant_loss(targets.flatten().numpy())
-    bigram = bigram_loss(data.train.x.flatten().numpy(), targets.flatten().numpy()) if data.symbols else None
+    bigram = bigram_loss(data.train.x.flatten().numpy(), targets.flatten().numpy()) if data.is_tokens else None
     losses: list[float] = []
     for rate in RATES:
         result = train(shallow(cell, rate))

@@ -64,13 +64,13 @@ class Data:
         return tuple(self.train.x.shape[1:])
 
     @property
-    def symbols(self) -> bool:
+    def is_tokens(self) -> bool:
         """Whether samples are sequences of symbols, each with a target of its own."""
         return self.train.x.dtype == torch.int64
 
     def standardize(self, x: Tensor) -> Tensor:
         """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`; not of symbols."""
-        if self.symbols:
+        if self.is_tokens:
             return x
         return (x.to(self.mean.dtype) - self.mean) * self.scale
 

@@ -1,1 +1,1 @@
-"""What is trained: the block, the network, its initialization; bodies and residuals, a file per variant."""
+"""Networks: the residual block, the models built from it, and their initialization. One file per variant."""

@@ -1,11 +1,17 @@
-"""The residual block: one equation, in which every variant is data."""
+"""The residual block: one equation for every placement, normalizer, residual scheme and body.
+
+Shapes: a stream is (B, D), (B, T, D) or (B, D, H, W), with B samples, D features, T tokens, H × W pixels.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from typing_extensions import override
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+from resexp.nn.placement import Placement
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
     "tanh": nn.Tanh,
@@ -13,41 +19,22 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
 }
 
+LINEAR_LAYERS = (nn.Linear, nn.Conv2d)
+
 Linear = Callable[[int, int], nn.Module]
-"""Makes a model's linear map from the widths of its input and output: nn.Linear, or a convolution."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
-    """Where a block normalizes.
-
-    | placement | pre | inner_post | post | source |
-    |---|---|---|---|---|
-    | none | – | – | – | |
-    | pre | ✓ | – | – | He 2016 (1603.05027), Xiong 2020 (2002.04745) |
-    | post | – | – | ✓ | Vaswani 2017 (1706.03762) |
-    | peri | ✓ | ✓ | – | Kim 2025 (2502.02732) |
-    | res-post | – | ✓ | – | Liu 2022 (2111.09883) |
-    """
-
-    pre: bool
-    inner_post: bool
-    post: bool
-
-    @property
-    def anywhere(self) -> bool:
-        """Whether the block normalizes at all."""
-        return self.pre or self.inner_post or self.post
-
-    @property
-    def final(self) -> bool:
-        """Whether the stream reaches the head unnormalized although branches are normalized."""
-        return (self.pre or self.inner_post) and not self.post
+"""Makes a linear layer of a model from its input and output width: nn.Linear, or a convolution."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BranchPosition:
-    """Where a branch stands: in the 1-based `layer` of a network with `branches` branches, on a stream of `width`."""
+    """The position of a residual branch in its network.
+
+    Attributes:
+        width: features D of the stream.
+        layer: the layer of the branch, counted from 1.
+        branches: number of branches of the network.
+
+    """
 
     width: int
     layer: int
@@ -55,41 +42,52 @@ class BranchPosition:
 
 
 class Residual(nn.Module):
-    """A residual scheme: how the stream x and the branch f make the next stream, all of one shape.
+    """Base class of residual schemes: combines the stream x and the branch output f, all of one shape.
 
-    The stream is (B, D), (B, T, D), or (B, D, H, W).
+    Args:
+        position: the position of the branch.
+        own_init: apply the scheme's own initialization, `init`.
+
     """
 
     shared = False
-    """Whether one instance serves all branches of a layer."""
+    """True if one instance serves all branches of a layer."""
 
     zero_head = False
-    """Whether its own initialization also lets the network's head start at 0."""
+    """True if the scheme's own initialization also sets the head of the network to 0."""
 
     def __init__(self, position: BranchPosition, own_init: bool = True) -> None:
         super().__init__()
         self.position, self.own_init = position, own_init
 
     def enter(self, u: Tensor) -> Tensor:
-        """What the branch sees of the normalized stream u."""
+        """Return the input of the branch, given the normalized stream u. Default: u."""
         return u
 
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """The stream after the block."""
+        """Return the next stream."""
         raise NotImplementedError
 
-    def adopt(self, body: nn.Module) -> None:
-        """Give the branch the parameters that the scheme asks of it."""
+    def attach(self, body: nn.Module) -> None:
+        """Register extra parameters on `body`, for example Fixup's biases. Default: none."""
 
     def init(self, body: nn.Module) -> None:
-        """Rescale, in place, what the initialization gave the branch; not called where `own_init` is false."""
+        """Rescale the initial weights of `body` in place. Default: no change. Not called if `own_init` is false."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockConfig:
-    """What every block of a network is made of.
+    """The configuration of the blocks of a network.
 
-    `normalizer(width)` makes a normalizer, `residual(position)` a scheme, `body(linear, config)` a branch.
+    Attributes:
+        width: features D of the stream.
+        depth: number of layers.
+        activation: makes φ.
+        placement: at which points a block normalizes.
+        normalizer: makes a normalizer from a width.
+        residual: makes a residual scheme from a position.
+        body: makes a branch from the model's kind of linear layer and this configuration.
+
     """
 
     width: int
@@ -100,28 +98,34 @@ class BlockConfig:
     residual: Callable[[BranchPosition], Residual]
     body: Callable[[Linear, "BlockConfig"], nn.Module]
 
-    def norm(self, wanted: bool) -> nn.Module:
-        """A normalizer, or the identity where none is wanted."""
-        return self.normalizer(self.width) if wanted else nn.Identity()
+    def norm(self, enabled: bool) -> nn.Module:
+        """Return a normalizer if `enabled`, else the identity."""
+        return self.normalizer(self.width) if enabled else nn.Identity()
 
 
 def blocks(config: BlockConfig, *bodies: Callable[[], nn.Module]) -> nn.Sequential:
-    """`depth` layers, each a block for each of `bodies`."""
-    built: list[Block] = []
+    """Return `config.depth` layers, each with one block per element of `bodies`."""
+    network: list[Block] = []
     for layer in range(1, config.depth + 1):
         position = BranchPosition(width=config.width, layer=layer, branches=config.depth * len(bodies))
         residual = config.residual(position)
         for number, body in enumerate(bodies):
             if number and not residual.shared:
                 residual = config.residual(position)
-            built.append(Block(config, body(), residual))
-    return nn.Sequential(*built)
+            network.append(Block(config, body(), residual))
+    return nn.Sequential(*network)
 
 
 class Block(nn.Module):
     """block(x) = post(combine(skip(x), inner_post(body(enter(pre(x)))))).
 
-    `skip` is the identity but where the shape of the stream changes; there, `incoming` is the config before the change.
+    Args:
+        config: the configuration of the block.
+        body: the branch.
+        residual: the residual scheme, with `enter` and `combine`.
+        skip: a map for x if the block changes the shape of the stream, else the identity.
+        incoming: the configuration for `pre` if the block changes the width.
+
     """
 
     def __init__(
@@ -139,10 +143,26 @@ class Block(nn.Module):
         self.residual = residual
         self.skip = skip or nn.Identity()
         self.post = config.norm(config.placement.post)
-        residual.adopt(body)
+        residual.attach(body)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """The equation."""
         f = self.inner_post(self.body(self.residual.enter(self.pre(x))))
         out: Tensor = self.post(self.residual.combine(self.skip(x), f))
         return out
+
+
+def signal_path(body: nn.Module) -> list[nn.Linear | nn.Conv2d]:
+    """Return the linear layers of a branch that carry the signal, in order: all but those named in `body.aside`."""
+    aside = getattr(body, "aside", ())
+    return [m for name, m in body.named_modules() if isinstance(m, LINEAR_LAYERS) and name not in aside]
+
+
+def feature_axes(x: Tensor) -> tuple[int, ...]:
+    """Return the axes that a normalizer of features reduces: those of a sample, or of a token."""
+    return (1, 2, 3) if x.ndim == 4 else (-1,)
+
+
+def per_feature(vector: Tensor, x: Tensor) -> Tensor:
+    """Reshape a vector (D,) to broadcast over the features of the stream x."""
+    return vector[:, None, None] if x.ndim == 4 else vector

@@ -1,17 +1,18 @@
-"""Dropout whose masks depend on nothing but the seed, the step and the layer."""
+"""Dropout with masks that depend on the seed, the step and the layer only."""
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 BITS = 0xFFFFFFFF
 
 
 class Dropout(nn.Module):
-    """Sets a share `p` of values to 0 and scales the others by 1/(1 − p). Srivastava 2014.
+    """m ⊙ x/(1 − p) in training, m = 0 with probability p, else 1; x in evaluation. Srivastava 2014.
 
-    The mask hashes (key, step, index of the value): no generator whose state others advance, so that a replicate's
-    masks are the same in any pack and after any resumption. `key` is drawn where the module is made, `step` counts its
-    calls in training.
+    The mask is a hash of (key, step, index of the value). There is no generator whose state other layers advance, so
+    the masks of a replicate are the same in any pack and after resuming. Both buffers are scalars: `key` is drawn at
+    construction, `step` counts the calls in training.
     """
 
     key: Tensor
@@ -23,23 +24,23 @@ class Dropout(nn.Module):
         self.register_buffer("key", torch.randint(BITS + 1, ()))
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """x with some values set to 0, in the shape of x; in evaluation x itself."""
         if not self.training:
             return x
         index = torch.arange(x.numel(), device=x.device).view(x.shape)
-        draws = _mixed(index * 0x9E3779B1 + _mixed(self.step + _mixed(self.key)))
+        draws = _hash(index * 0x9E3779B1 + _hash(self.step + _hash(self.key)))
         self.step += 1
         return x * (draws >= int(self.p * (BITS + 1))) / (1 - self.p)
 
 
 def dropout_of(p: float) -> nn.Module:
-    """Dropout, or the identity where p is 0."""
+    """Return dropout of rate `p`, or the identity if `p` is 0."""
     return Dropout(p) if p else nn.Identity()
 
 
-def _mixed(x: Tensor) -> Tensor:
-    """A bijection of 32-bit integers, held in 64: two rounds of xorshift and multiply."""
+def _hash(x: Tensor) -> Tensor:
+    """Map 32-bit integers, stored as int64, one-to-one: two rounds of xorshift and multiplication."""
     x = x & BITS
     for shift, factor in ((16, 0x21F0AAAD), (15, 0x735A2D97)):
         x = ((x ^ (x >> shift)) * factor) & BITS

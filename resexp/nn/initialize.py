@@ -1,13 +1,16 @@
-"""Initial weights: a pure function of the seed, those of linear layers of (seed, name), so that arms share them.
+"""Initialization: all initial weights are a pure function of the seed.
 
-| what | initial value |
+Those of linear layers depend on (seed, name) only, so that arms share them.
+
+| parameter | initial value |
 |---|---|
-| weight of a linear layer or convolution | by the initializer, from a generator of its own |
-| its bias | by the initializer, 0 unless it says otherwise |
-| embedding that no linear layer shares | N(0, 1/width) |
-| everything else | as its module makes it, in the order of construction |
-| a residual branch | then as its residual initializer rescales it, unless told not to |
-| the head | then 0 where the residual initializer wants it and no embedding shares it |
+| weight of a linear layer or convolution | from the initializer, with a generator per (seed, name) |
+| bias of a linear layer or convolution | from the initializer; 0 by default |
+| weight of an embedding | N(0, 1/width), with a generator per (seed, name) |
+| weight shared by several modules | that of the last of them |
+| any other parameter | from its module's constructor, in the order of construction |
+| body of a block | afterwards rescaled by the residual scheme's `init`, if `own_init` |
+| head | afterwards 0, if the residual scheme has `zero_head` and `own_init`, and no embedding shares the weight |
 """
 
 import math
@@ -16,33 +19,39 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from resexp.nn.block import Residual
-from resexp.nn.bodies.weights import LINEAR
+from resexp.nn.block import LINEAR_LAYERS, Residual
 from resexp.seeding import key
 
 
 class Initializer:
-    """An initialization of linear layers, whose weights are (out, in) or, of convolutions, (out, in, H, W)."""
+    """Base class of initializers of linear layers and convolutions."""
 
     def weight(self, weight: Tensor, beside_activation: bool, generator: torch.Generator) -> None:
-        """Fill `weight` in place; the flag says whether it has to make up for an activation."""
+        """Fill `weight` in place.
+
+        Args:
+            weight: (out, in), or (out, in, H, W) of a convolution.
+            beside_activation: true if the weights have to compensate for an activation.
+            generator: the source of random numbers, on the CPU.
+
+        """
         raise NotImplementedError
 
     def bias(self, bias: Tensor, generator: torch.Generator) -> None:
-        """Fill `bias` in place."""
+        """Fill `bias`, (out,), in place. Default: 0."""
         bias.zero_()
 
 
 def fan_in(weight: Tensor) -> int:
-    """The number of inputs of an output."""
+    """Return the number of inputs of one output."""
     return weight[0].numel()
 
 
 @torch.no_grad()
 def initialize(make_network: Callable[[], nn.Module], seed: int, initializer: Initializer) -> nn.Module:
-    """A network on the CPU, all of whose parameters come from `seed`."""
+    """Make a network on the CPU with the initial weights of `seed`, as the table above says."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(seed, "construction"))  # of what the initializer leaves as its module made it
+        torch.manual_seed(key(seed, "construction"))  # for parameters that their module's constructor draws
         network = make_network()
     beside = {
         f"{name}.{layer}".lstrip(".")
@@ -56,7 +65,7 @@ def initialize(make_network: Callable[[], nn.Module], seed: int, initializer: In
     for name, module in network.named_modules():
         if isinstance(module, nn.Embedding):
             module.weight.normal_(0, 1 / math.sqrt(module.embedding_dim), generator=generator(name, "weight"))
-        elif isinstance(module, LINEAR):
+        elif isinstance(module, LINEAR_LAYERS):
             initializer.weight(module.get_parameter("weight"), name in beside, generator(name, "weight"))
             if module.bias is not None:
                 initializer.bias(module.get_parameter("bias"), generator(name, "bias"))

@@ -7,16 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
 
 from resexp.config.errors import InputError, nearest
+from resexp.nn.placement import Placement, shipped_placements
 from resexp.theory.gaussian import ACTIVATIONS
-
-PLACEMENTS = {
-    "none": (False, False, False),
-    "pre": (True, False, False),
-    "post": (False, False, True),
-    "peri": (True, True, False),
-    "res-post": (False, True, False),
-}
-"""Whether pre, inner_post and post normalize."""
 
 BODIES = {"ffn": ("aside", "act", "beside"), "act_linear": ("act", "beside"), "linear_act": ("beside", "act")}
 """The steps of a body: the activation, and linear maps beside or aside of where He makes up for it."""
@@ -66,18 +58,19 @@ class Arm:
     batch_cosine: float = 0.0
 
     @property
-    def placed(self) -> tuple[bool, bool, bool]:
-        """Whether pre, inner_post and post normalize."""
-        if self.norm not in PLACEMENTS:
-            raise InputError(f"norm={self.norm}: no such placement{nearest(self.norm, PLACEMENTS)}")
-        return PLACEMENTS[self.norm]
+    def placement(self) -> Placement:
+        """The placement named `norm`. Raises InputError if no such placement is shipped."""
+        placements = shipped_placements()
+        if self.norm not in placements:
+            raise InputError(f"norm={self.norm}: no such placement{nearest(self.norm, placements)}")
+        return placements[self.norm]
 
 
 def without_theory(arm: Arm) -> str | None:
     """Why there is no theory of the arm, as `choice=option: reason`; None where there is one."""
     if arm.residual == "fixup":
         return "residual=fixup: the head starts at 0, so that no gradient reaches the stream"
-    if arm.residual == "lns" and not arm.placed[0]:
+    if arm.residual == "lns" and not arm.placement.pre:
         return f"residual=lns: it scales what a norm before the branch gives, and norm={arm.norm} has none"
     covered = {
         "model": MODELS,
@@ -85,7 +78,7 @@ def without_theory(arm: Arm) -> str | None:
         "activation": ACTIVATIONS,
         "residual": RESIDUALS,
         "init": (*VARIANCES, "mean_field"),
-        **({"normalizer": NORMALIZERS} if any(arm.placed) else {}),
+        **({"normalizer": NORMALIZERS} if arm.placement.anywhere else {}),
     }
     for choice, options in covered.items():
         if getattr(arm, choice) not in options:
@@ -157,16 +150,16 @@ class Block:
 
     def parts(self, x: S, layer: int) -> tuple[S, S]:
         """The skip and the branch of block `layer`, from 1, as they are added."""
-        pre, inner_post, _ = self.arm.placed
-        f = self._norm(x, pre)
+        placement = self.arm.placement
+        f = self._norm(x, placement.pre)
         if self.arm.residual == "lns":
             f = f.times(layer**-0.5)
         for step in BODIES[self.arm.body]:
             f = f.activated(self.arm.activation) if step == "act" else self._linear(f, step, self.shrink)
         skipped = self._linear(x, "aside") if self.mixed else x.times(self.skip)
-        return skipped, self._norm(f, inner_post).times(self.branch)
+        return skipped, self._norm(f, placement.inner_post).times(self.branch)
 
     def __call__(self, x: S, layer: int) -> S:
         """What flows out of block `layer`, from 1."""
         skipped, f = self.parts(x, layer)
-        return self._norm(skipped.plus(f), self.arm.placed[2])
+        return self._norm(skipped.plus(f), self.arm.placement.post)

@@ -39,7 +39,7 @@ def kappa(arm: Arm) -> float:
     """
     block = Block.of(arm)
     shifts = arm.body == "linear_act" and arm.activation == "relu" and block.skip > 0 and not block.mixed
-    if without_theory(arm) or arm.activation not in SCATTER or any(arm.placed) or arm.bias_variance or shifts:
+    if without_theory(arm) or arm.activation not in SCATTER or arm.placement.anywhere or arm.bias_variance or shifts:
         return np.nan
     linear = LINEAR.get(arm.init, 2.0)
     alone = sum(SCATTER[arm.activation] if step == "act" else linear for step in BODIES[arm.body])
@@ -135,7 +135,7 @@ def simulate(arm: Arm, width: int, replicates: int, seed: int = 0) -> Array:
     takes more than one input.
     """
     reason = without_theory(arm)
-    if any(arm.placed) and arm.normalizer == "batchnorm":
+    if arm.placement.anywhere and arm.normalizer == "batchnorm":
         reason = "normalizer=batchnorm: one input is simulated, and it takes a batch"
     if reason:
         raise InputError(reason)

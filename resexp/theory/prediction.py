@@ -74,7 +74,7 @@ def predict(arm: Arm) -> Prediction | None:
         x = block(x.fresh(), layer) if x.within_range else LOST
         streams.append(x)
     q, gains = np.array([(x.q, x.gain) for x in streams]).T
-    if adds_means(block) and not any(arm.placed):
+    if adds_means(block) and not arm.placement.anywhere:
         gains = np.full_like(gains, np.nan)
     return Prediction(q, np.array([x.cosines[0] for x in streams]), q[1:] / q[:-1], gains[1:])
 

@@ -112,8 +112,7 @@ def limit_cosine(arm: Arm) -> float:
     block, x = Block.of(arm), Stream.entering(arm, 0.0, 0.9)
     if adds_means(block):
         return 1.0
-    pre, _, post = arm.placed
-    grows = block.skip > 0 and not (pre or post)
+    grows = block.skip > 0 and not (arm.placement.pre or arm.placement.post)
     branch = replace(block, skip=0.0, branch=1.0, mixed=False)
     for _ in range(1000):
         if grows:

@@ -67,7 +67,7 @@ def test_the_default_text_is_that_of_cpython(cell):
     data = load_data(small)
     characters = sum(map(len, pydoc_data.topics.topics.values()))
     assert (len(data.train) + len(data.validation)) * 64 > characters - 3 * 64
-    assert data.symbols
+    assert data.is_tokens
     assert torch.equal(data.standardize(data.train.x), data.train.x)
     zero, _ = constant_loss(data.train.y.flatten().numpy())
     assert (

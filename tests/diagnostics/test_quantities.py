@@ -31,7 +31,7 @@ from resexp.diagnostics.stream_rms import stream_rms
 from resexp.diagnostics.update_ratio import update_ratio
 from resexp.diagnostics.value_grad import value_grad
 from resexp.diagnostics.weight_grad import weight_grad
-from resexp.nn.task import Task
+from resexp.nn.models import Task
 
 BATCH = 6
 

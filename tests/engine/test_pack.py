@@ -15,7 +15,7 @@ from resexp.engine.events import End, State, Steps
 from resexp.engine.loop import fit
 from resexp.nn.initialize import initialize
 from resexp.nn.initializers.he import He
-from resexp.nn.task import Task
+from resexp.nn.models import Task
 
 
 def run(cell, seeds, *, poison=None, through_state_at=None):

@@ -8,10 +8,10 @@ from torch import nn
 
 from resexp.nn.block import Block, BlockConfig, BranchPosition, Placement
 from resexp.nn.bodies.ffn import FeedForward
+from resexp.nn.models import Task
 from resexp.nn.models.mlp import MLP
 from resexp.nn.residuals.off import NoSkip
 from resexp.nn.residuals.on import IdentitySkip
-from resexp.nn.task import Task
 
 
 def _config(placement, residual, depth=3):

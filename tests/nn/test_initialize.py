@@ -10,9 +10,9 @@ from resexp.nn.block import BlockConfig, Placement
 from resexp.nn.bodies.ffn import FeedForward
 from resexp.nn.initialize import initialize
 from resexp.nn.initializers.he import He
+from resexp.nn.models import Task
 from resexp.nn.models.mlp import MLP
 from resexp.nn.residuals.on import IdentitySkip
-from resexp.nn.task import Task
 
 NONE, PRE, POST = (
     Placement(pre=p, inner_post=False, post=q) for p, q in ((False, False), (True, False), (False, True))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from resexp.config.errors import InputError
-from resexp.nn.task import Task
+from resexp.nn.models import Task
 
 D, L, CLASSES = 16, 3, 10
 LINEAR = D * (D + 1)
@@ -77,7 +77,7 @@ def test_the_conv_net_is_plain_pytorch(build_network, norm):
 
 
 def test_the_character_model_sees_nothing_of_what_comes(build_network):
-    network = build_network("model=transformer", "norm=pre", task=Task((12,), 7, symbols=True))
+    network = build_network("model=transformer", "norm=pre", task=Task((12,), 7, is_tokens=True))
     x = torch.randint(7, (3, 12))
     changed = x.clone()
     changed[:, 8:] = (changed[:, 8:] + 1) % 7
@@ -89,7 +89,7 @@ def test_the_character_model_sees_nothing_of_what_comes(build_network):
 
 
 def test_pre_norm_attention_is_torchs(build_network):
-    network = build_network("model=transformer", "norm=pre", "depth=1", task=Task((12,), 7, symbols=True)).double()
+    network = build_network("model=transformer", "norm=pre", "depth=1", task=Task((12,), 7, is_tokens=True)).double()
     block, reference = network.blocks[0], nn.MultiheadAttention(16, 4, batch_first=True).double()
     body = block.body
     with torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from resexp.build import block_config, factory
 from resexp.config.compose import Composer
 from resexp.nn.initialize import initialize
-from resexp.nn.task import Task
+from resexp.nn.models import Task
 from resexp.theory import Arm, predict
 
 BATCH = 64
@@ -90,7 +90,7 @@ class Gap:
 def gaps(composer: Composer, arm: Arm, width: int, seeds: Sequence[int]) -> dict[str, Gap]:
     """Of the logarithms of forward and backward gain per block, and of the cosine after the last block."""
     measured, predicted = measure(composer, arm, width, seeds), predict(arm)
-    allowed = BIAS / width + (BATCH_BIAS / BATCH if arm.normalizer == "batchnorm" and any(arm.placed) else 0.0)
+    allowed = BIAS / width + (BATCH_BIAS / BATCH if arm.normalizer == "batchnorm" and arm.placement.anywhere else 0.0)
     moments, gradients = np.log(predicted.second_moments), np.log(predicted.gradients)
     per_seed = {
         "forward": (measured.log_moments[:, -1] - measured.log_moments[:, 0] - moments[-1] + moments[0]) / arm.depth,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from resexp.nn.placement import shipped_placements
 from resexp.theory import Arm, predict, simulate
-from resexp.theory.arms import PLACEMENTS
 from tests.theory.networks import gaps, measure
 
 SEEDS = range(8)
@@ -51,7 +51,10 @@ def _stable(activation, norm, residual):
 GRID = [
     {"activation": activation, "norm": norm, "residual": residual, "normalizer": normalizer}
     for activation, norm, residual, normalizer in itertools.product(
-        ("relu", "gelu", "tanh", "silu"), sorted(PLACEMENTS), ("on", "off", "scaled"), ("layernorm", "batchnorm")
+        ("relu", "gelu", "tanh", "silu"),
+        sorted(shipped_placements()),
+        ("on", "off", "scaled"),
+        ("layernorm", "batchnorm"),
     )
     if _stable(activation, norm, residual) and not (norm == "none" and normalizer == "batchnorm")
 ]

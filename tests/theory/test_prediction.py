@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from resexp.config.errors import InputError
 from resexp.config.settings import conf_dir
 from resexp.nn.block import ACTIVATIONS as BUILT
+from resexp.nn.placement import shipped_placements
 from resexp.theory import ACTIVATIONS, Arm, limit_cosine, mean, predict, slope_moment, trainable_depth, without_theory
-from resexp.theory.arms import BODIES, NORMALIZERS, PLACEMENTS, RESIDUALS
+from resexp.theory.arms import BODIES, NORMALIZERS, RESIDUALS
 
 PLAIN_POST = Arm(depth=6, norm="post", residual="off")
 POST = replace(PLAIN_POST, residual="on")
-placements, residuals = st.sampled_from(sorted(PLACEMENTS)), st.sampled_from(sorted({*RESIDUALS} - {"lns"}))
+placements, residuals = st.sampled_from(sorted(shipped_placements())), st.sampled_from(sorted({*RESIDUALS} - {"lns"}))
 activations, bodies = st.sampled_from(ACTIVATIONS), st.sampled_from(sorted(BODIES))
 arms = st.builds(
     Arm,
@@ -37,7 +38,6 @@ def options(group):
 
 def test_the_names_are_those_of_the_program():
     assert set(ACTIVATIONS) == set(BUILT)
-    assert set(PLACEMENTS) == options("norm")
     assert {*NORMALIZERS} <= options("normalizer")
     assert {*RESIDUALS} <= options("residual")
     assert {*BODIES} <= options("body")

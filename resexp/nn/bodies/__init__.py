@@ -1,1 +1,1 @@
-"""The branches of a block, a file per variant."""
+"""Bodies, the branches of a block, one file per variant. Parameter counts are those with nn.Linear."""

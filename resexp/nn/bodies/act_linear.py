@@ -1,13 +1,17 @@
-"""An activation, then one linear layer."""
+"""Activation, linear."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
 class ActLinear(nn.Module):
-    """W φ(u) + b: the order of He 2016 (1603.05027). D·(D + 1) parameters; `dropout` follows φ."""
+    """W drop(φ(u)) + b, stream → stream. He 2016 (1603.05027).
+
+    D·(D + 1) parameters, W and b from the initializer. `dropout` is the rate of drop.
+    """
 
     beside_activation = ("fc",)
 
@@ -17,7 +21,7 @@ class ActLinear(nn.Module):
         self.dropout = dropout_of(dropout)
         self.fc = linear(config.width, config.width)
 
+    @override
     def forward(self, u: Tensor) -> Tensor:
-        """The branch's output, in the shape of u."""
         out: Tensor = self.fc(self.dropout(self.activation(u)))
         return out

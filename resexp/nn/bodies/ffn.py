@@ -1,20 +1,21 @@
-"""The transformer's feed-forward branch."""
+"""Feed-forward branch of the transformer."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
 class FeedForward(nn.Module):
-    """ffn(u) = W₂ φ(W₁ u + b₁) + b₂, width → expansion · width → width. Vaswani 2017 (1706.03762), section 3.3.
+    """W₂ drop(φ(W₁ u + b₁)) + b₂, stream → stream, widths D → E·D → D. Vaswani 2017 (1706.03762), section 3.3.
 
-    It ends in a linear layer, so its mean is zero at initialization, which is what mean-field theory assumes of a
-    branch. 2·D·(D + 1) parameters at expansion 1; `dropout` follows φ.
+    2·E·D² + E·D + D parameters, from the initializer: 2·D·(D + 1) if `expansion` E = 1. `dropout` is the rate of drop.
+    The last layer is linear, so the mean of the branch is 0 at initialization, as mean-field theory assumes.
     """
 
     beside_activation = ("fc2",)
-    """The layers whose initial weights make up for an activation."""
+    """Layers whose initial weights compensate for an activation."""
 
     def __init__(self, linear: Linear, config: BlockConfig, expansion: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
@@ -23,7 +24,7 @@ class FeedForward(nn.Module):
         self.dropout = dropout_of(dropout)
         self.fc2 = linear(expansion * config.width, config.width)
 
+    @override
     def forward(self, u: Tensor) -> Tensor:
-        """The branch's output, in the shape of u."""
         out: Tensor = self.fc2(self.dropout(self.activation(self.fc1(u))))
         return out

@@ -1,15 +1,17 @@
-"""One linear layer, then an activation."""
+"""Linear, activation."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
 class LinearAct(nn.Module):
-    """φ(W u + b), as many write it by hand. D·(D + 1) parameters; `dropout` follows φ.
+    """drop(φ(W u + b)), stream → stream.
 
-    Its mean is not zero and adds up along a residual stream: x + ReLU(W x) grows 2.90-fold per layer.
+    D·(D + 1) parameters, from the initializer. `dropout` is the rate of drop. The mean of the branch is not 0 and
+    accumulates along a residual stream: without norms, x + ReLU(W x) grows 2.90-fold per layer.
     """
 
     beside_activation = ("fc",)
@@ -20,7 +22,7 @@ class LinearAct(nn.Module):
         self.activation = config.activation()
         self.dropout = dropout_of(dropout)
 
+    @override
     def forward(self, u: Tensor) -> Tensor:
-        """The branch's output, in the shape of u."""
         out: Tensor = self.dropout(self.activation(self.fc(u)))
         return out

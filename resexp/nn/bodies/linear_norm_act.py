@@ -1,15 +1,17 @@
-"""One linear layer, a norm, an activation."""
+"""Linear, norm, activation."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from resexp.nn.block import BlockConfig, Linear
 from resexp.nn.dropout import dropout_of
 
 
 class LinearNormAct(nn.Module):
-    """φ(norm(W u + b)): the "conv-BN-ReLU" of He 2015 (1512.03385). D·(D + 1) parameters and a norm's.
+    """drop(φ(norm(W u + b))), stream → stream: the "conv-BN-ReLU" of He 2015 (1512.03385).
 
-    The norm is there wherever `norm` is not none. `dropout` follows φ.
+    D·(D + 1) parameters, from the initializer, and those of the norm, which is the identity if `norm=none`. `dropout`
+    is the rate of drop.
     """
 
     beside_activation = ("fc",)
@@ -21,7 +23,7 @@ class LinearNormAct(nn.Module):
         self.activation = config.activation()
         self.dropout = dropout_of(dropout)
 
+    @override
     def forward(self, u: Tensor) -> Tensor:
-        """The branch's output, in the shape of u."""
         out: Tensor = self.dropout(self.activation(self.norm(self.fc(u))))
         return out

@@ -1,1 +1,1 @@
-"""The initializations, a file per variant."""
+"""Initializers of linear layers and convolutions, one file per variant."""

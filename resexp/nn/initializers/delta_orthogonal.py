@@ -1,19 +1,20 @@
-"""Delta-orthogonal convolutions."""
+"""Delta-orthogonal initialization of convolutions."""
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from resexp.nn.initializers.orthogonal import Orthogonal
 
 
 class DeltaOrthogonal(Orthogonal):
-    """Convolutions, 0 but at their center, where an orthogonal matrix stands. Xiao 2018 (1806.05393).
+    """Kernels are 0 except at their center, an orthogonal matrix as of `Orthogonal`. Xiao 2018 (1806.05393).
 
-    Linear layers are orthogonal.
+    Linear layers are those of `Orthogonal`; biases are 0.
     """
 
+    @override
     def weight(self, weight: Tensor, beside_activation: bool, generator: torch.Generator) -> None:
-        """Fill `weight` in place."""
         if weight.ndim == 2:
             super().weight(weight, beside_activation, generator)
             return

@@ -1,21 +1,19 @@
-"""LayerNorm as the article's code in section 4.1 has it."""
+"""LayerNorm as in the code of the article, section 4.1."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
-from resexp.nn.axes import features
+from resexp.nn.block import feature_axes
 
 
 class ArticleCode(nn.Module):
-    """(x − μ)/√(σ² + ε): LayerNorm without its affine part. No parameters.
-
-    x: (B, D), (B, T, D) or (B, C, H, W).
-    """
+    """(x − μ)/√(σ² + ε): LayerNorm without γ and β. No parameters."""
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """The normalized x."""
-        centerd = x - x.mean(features(x), keepdim=True)
-        return centerd * (centerd.square().mean(features(x), keepdim=True) + self.eps).rsqrt()
+        centered = x - x.mean(feature_axes(x), keepdim=True)
+        return centered * (centered.square().mean(feature_axes(x), keepdim=True) + self.eps).rsqrt()

@@ -1,16 +1,17 @@
-"""LayerNorm as the article's formula in section 4.2 has it."""
+"""LayerNorm as in the formula of the article, section 4.2."""
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from resexp.nn.axes import features, per_feature
+from resexp.nn.block import feature_axes, per_feature
 
 
 class ArticleFormula(nn.Module):
-    """(x − b)/√(Σ(x − μ)² + ε), b a learned bias in place of the mean. D parameters.
+    """(x − b)/√(Σ(x − μ)² + ε), with a learned bias b in place of the mean. D parameters, b = 0 at the start.
 
-    Without the 1/n of a variance the output of n features has norm 1, not RMS 1; the mean stays.
-    x: (B, D), (B, T, D) or (B, C, H, W).
+    The sum lacks the 1/n of a variance: a centered x of n features is scaled to norm 1, not to RMS 1. The mean is not
+    removed.
     """
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
@@ -18,8 +19,8 @@ class ArticleFormula(nn.Module):
         self.eps = eps
         self.bias = nn.Parameter(torch.zeros(width))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """The normalized x."""
-        centerd = x - x.mean(features(x), keepdim=True)
-        scale = (centerd.square().sum(features(x), keepdim=True) + self.eps).rsqrt()
+        centered = x - x.mean(feature_axes(x), keepdim=True)
+        scale = (centered.square().sum(feature_axes(x), keepdim=True) + self.eps).rsqrt()
         return (x - per_feature(self.bias, x)) * scale

@@ -2,14 +2,15 @@
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from resexp.nn.axes import features, per_feature
+from resexp.nn.block import feature_axes, per_feature
 
 
 class RMSNorm(nn.Module):
-    """x/√(mean x² + ε) · γ: LayerNorm without the mean. Zhang 2019 (1910.07467). D parameters.
+    """x/√(mean x² + ε) · γ: LayerNorm without the mean. Zhang 2019 (1910.07467). D parameters, γ = 1 at the start.
 
-    x: (B, D), (B, T, D) or (B, C, H, W). Not torch's own, which knows no pictures and, under vmap, no fused kernel.
+    torch's own RMS norm is not used: it has no (B, D, H, W), and no fused kernel under vmap.
     """
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
@@ -17,7 +18,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """The normalized x."""
-        scale = (x.square().mean(features(x), keepdim=True) + self.eps).rsqrt()
+        scale = (x.square().mean(feature_axes(x), keepdim=True) + self.eps).rsqrt()
         return x * scale * per_feature(self.weight, x)

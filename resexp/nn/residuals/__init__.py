@@ -1,1 +1,1 @@
-"""The residual schemes, a file per variant."""
+"""Residual schemes, one file per variant: the next stream as a function of the stream x and the branch output f."""

@@ -4,20 +4,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from resexp.nn.block import BranchPosition, Residual
-from resexp.nn.bodies.weights import LINEAR, signal_path
+from resexp.nn.block import ACTIVATIONS, LINEAR_LAYERS, BranchPosition, Residual, signal_path
 
-ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.SiLU)
+BIASED = (*LINEAR_LAYERS, *(activation for activation in ACTIVATIONS.values() if activation is not nn.Identity))
+"""Modules of a branch that get a bias before them."""
 
 
 class Fixup(Residual):
-    """x + s f + b, in place of a norm. Zhang 2019 (1901.09321).
+    """x + s f + b, with norm=none. Zhang 2019 (1901.09321).
 
-    With `own_init`, of a branch's m ≥ 2 weights the last starts at 0, as does the head, and the others L^(−1/(2m−2))
-    times as large, L the number of branches. s is a learned scalar (1 at the start), b a learned bias (0), and another
-    such bias stands before each linear layer and each activation of the branch: 2 parameters, and 1 for each of these,
-    a branch.
+    Scalar parameters, per branch: s (1 at the start), b (0), and a bias (0) before each linear layer and activation of
+    the branch. `own_init` sets the last weight of the branch and the head of the network to 0, and multiplies the
+    other m − 1 ≥ 1 weights of the branch by B^(−1/(2m−2)) for B branches.
     """
 
     zero_head = True
@@ -26,20 +26,20 @@ class Fixup(Residual):
         super().__init__(position, own_init)
         self.scale, self.bias = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
 
+    @override
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """x + s f + b."""
         return x + self.scale * f + self.bias
 
-    def adopt(self, body: nn.Module) -> None:
-        """Add the biases before linear layers and activations."""
+    @override
+    def attach(self, body: nn.Module) -> None:
         for module in body.modules():
-            if isinstance(module, (*LINEAR, *ACTIVATIONS)):
+            if isinstance(module, BIASED):
                 module.register_parameter("fixup_bias", nn.Parameter(torch.tensor(0.0)))
                 module.register_forward_pre_hook(_add_bias)
 
+    @override
     @torch.no_grad()
     def init(self, body: nn.Module) -> None:
-        """The last weight 0, the others shrunk."""
         *others, last = signal_path(body)
         for layer in others:
             layer.weight *= self.position.branches ** (-1 / (2 * len(others)))

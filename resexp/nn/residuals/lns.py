@@ -1,19 +1,20 @@
-"""LayerNorm scaling: the branch sees less the deeper it stands."""
+"""LayerNorm scaling: the input of the branch shrinks with depth."""
 
 import math
 
 from torch import Tensor
+from typing_extensions import override
 
 from resexp.nn.block import Residual
 
 
 class LayerNormScaling(Residual):
-    """x + f(norm(x)/√l), l the 1-based layer. Sun 2025 (2502.05795). No parameters."""
+    """x + f(norm(x)/√l) in layer l, counted from 1. Sun 2025 (2502.05795). No parameters."""
 
+    @override
     def enter(self, u: Tensor) -> Tensor:
-        """u/√l."""
         return u / math.sqrt(self.position.layer)
 
+    @override
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """x + f."""
         return x + f

@@ -1,13 +1,14 @@
-"""The identity skip connection."""
+"""Identity skip connection."""
 
 from torch import Tensor
+from typing_extensions import override
 
 from resexp.nn.block import Residual
 
 
 class IdentitySkip(Residual):
-    """x + f. He 2015 (1512.03385), equation 1."""
+    """x + f. He 2015 (1512.03385), equation 1. No parameters."""
 
+    @override
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """x + f, (B, D)."""
         return x + f

@@ -1,15 +1,16 @@
-"""ReZero: a learned scalar for each layer, in place of a norm."""
+"""ReZero: a learned scalar per layer."""
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from resexp.nn.block import BranchPosition, Residual
 
 
 class ReZero(Residual):
-    """x + α f, α = 0 at the start, one for all branches of a layer. Bachlechner 2020 (2003.04887). 1 parameter a layer.
+    """x + α f, with norm=none. Bachlechner 2020 (2003.04887).
 
-    It takes the place of a norm.
+    1 parameter per layer: α, shared by the branches of the layer, 0 at the start.
     """
 
     shared = True
@@ -18,6 +19,6 @@ class ReZero(Residual):
         super().__init__(position)
         self.alpha = nn.Parameter(torch.tensor(0.0))
 
+    @override
     def combine(self, x: Tensor, f: Tensor) -> Tensor:
-        """x + α f."""
         return x + self.alpha * f
