@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config.cell import Cell
-from resexp.config.errors import InputError, nearest
+from resexp.config.errors import InputError, message_lines, nearest
 from resexp.data.dataset import Data, prepare
 from resexp.diagnostics.blocks import find_blocks
 from resexp.engine.loop import Plan, Training
@@ -38,7 +38,7 @@ def factory(options: Mapping[str, Any]) -> Any:
     except SystemExit:
         raise InputError(f"_target_={target}: its module exits when it is imported") from None
     except (ImportError, HydraException, TypeError) as error:
-        raise InputError(f"_target_={target}: {' '.join(str(error).split())}") from error
+        raise InputError(f"_target_={target}: {' '.join(message_lines(error))}") from error
 
 
 def device_of(name: str) -> torch.device:

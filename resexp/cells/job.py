@@ -3,10 +3,8 @@
 import contextlib
 import statistics
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +14,7 @@ from resexp.cells.callbacks import Callback, CellStart, Notice
 from resexp.cells.interrupt import Stop
 from resexp.cells.tensorboard import Board
 from resexp.config.cell import Cell
-from resexp.config.errors import InputError
+from resexp.config.errors import InputError, located_error_text
 from resexp.data.dataset import Data
 from resexp.engine.events import End, Event, Layers, State, Steps
 from resexp.engine.loop import Training, fit
@@ -74,8 +72,10 @@ class Job:
             raise  # from building: nothing was written
         except Exception as error:
             if _out_of_memory(error) and len(self.seeds) > 1:
-                raise PackTooLargeError(reason(error)) from None  # without the frames, which hold the tensors
-            return self._record(self._result("failed", error=reason(error)))
+                raise PackTooLargeError(
+                    located_error_text(error)
+                ) from None  # without the frames, which hold the tensors
+            return self._record(self._result("failed", error=located_error_text(error)))
         self.checkpoints.clear()
         return result
 
@@ -201,13 +201,6 @@ class _Clock:
     def median(self) -> float | None:
         """Seconds of a step; the first reading, which also warms up, counts only where it is alone."""
         return statistics.median(self._seconds[1:] or self._seconds) if self._seconds else None
-
-
-def reason(error: Exception) -> str:
-    """The error in a line, with the place in the code it came from."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else ''} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 def _out_of_memory(error: Exception) -> bool:

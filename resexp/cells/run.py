@@ -10,11 +10,11 @@ from filelock import Timeout
 from resexp.build import check_available, load_data
 from resexp.cells.callbacks import Callback, CellEnd, CellWait, Notice
 from resexp.cells.interrupt import Stop
-from resexp.cells.job import Job, PackTooLargeError, reason
+from resexp.cells.job import Job, PackTooLargeError
 from resexp.cells.reference import measure
 from resexp.cells.tensorboard import summarize
 from resexp.config.cell import Cell
-from resexp.config.errors import InputError
+from resexp.config.errors import InputError, located_error_text
 from resexp.data.dataset import Data
 from resexp.record.checkpoints import Checkpoints
 from resexp.record.result import CellResult, missing_seeds, outcome
@@ -52,7 +52,7 @@ def train(
             raise
         result = outcome(cell, "failed", error=str(error))
     except Exception as error:
-        result = outcome(cell, "failed", error=reason(error))
+        result = outcome(cell, "failed", error=located_error_text(error))
     with contextlib.suppress(OSError):
         RunDir(cell.path).fail(cell, result)
     on_event(CellEnd("cell", result, ()))

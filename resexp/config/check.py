@@ -1,7 +1,8 @@
 """From a composed configuration to a checked cell."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.errors import HydraException, OverrideParseException
@@ -10,13 +11,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from resexp.config.cell import Cell
-from resexp.config.errors import InputError, nearest
+from resexp.config.errors import InputError, message_lines, nearest
 from resexp.config.fingerprint import APART
 from resexp.config.loader import Loader
 from resexp.config.settings import SETTINGS, Settings
 from resexp.config.values import check, value_type_of
-
-T = TypeVar("T")
 
 NEEDS, WORK = "needs", "work"
 """Keys of an option's YAML that tell of it and are no options: which options of other groups it goes with, {group:
@@ -63,7 +62,8 @@ class Checker:
         """A Cell from what Hydra composed. Raises InputError with the key, the value and what is allowed."""
         chosen = hydra.runtime.choices
         order = [*self.default_choices, *(g for g in chosen if g not in self.default_choices)]
-        config = one_line(lambda: container(composed))
+        with hydra_errors_as_input_errors():
+            config = container(composed)
         config.pop("hydra", None)
         choices = {g: str(chosen[g]) for g in order if g in self.groups and chosen.get(g) is not None and g in config}
         for group in self.default_choices:
@@ -135,14 +135,14 @@ def container(config: object) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def one_line(load: Callable[[], T]) -> T:
-    """The value of `load`, its Hydra and OmegaConf errors as an InputError of one line."""
+@contextlib.contextmanager
+def hydra_errors_as_input_errors() -> Iterator[None]:
+    """Turn the errors of Hydra, OmegaConf and the YAML parser into an InputError of one line."""
     try:
-        return load()
+        yield
     except OverrideParseException as error:
-        raise InputError(f"{error.override}: not of the form KEY=VALUE ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{error.override}: not of the form KEY=VALUE ({message_lines(error)[0]})") from error
     except (HydraException, OmegaConfBaseException, UnicodeDecodeError, YAMLError) as error:
-        reason = error.__cause__ or error
-        lines = [line.strip() for line in str(reason).splitlines() if not set(line) <= set(" ^")]
-        whole = [line for line in lines if not line.endswith(":")]  # others announce a list
-        raise InputError("; ".join(whole[:2]) or type(reason).__name__) from error
+        cause = error.__cause__ or error
+        lines = [line for line in message_lines(cause) if not line.endswith(":")]  # such a line introduces a list
+        raise InputError("; ".join(lines[:2]) or type(cause).__name__) from error

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from resexp.config.cell import Cell
-from resexp.config.check import Checker, one_line
+from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
 from resexp.config.grid import condition, jobs
 from resexp.config.loader import Loader, register
@@ -114,12 +114,14 @@ class Composer:
 
     def _load(self, overrides: list[str], mode: RunMode = RunMode.RUN) -> DictConfig:
         try:
-            return one_line(lambda: self.loader.load_configuration(self.config_name, overrides, mode))
+            with hydra_errors_as_input_errors():
+                return self.loader.load_configuration(self.config_name, overrides, mode)
         except OSError as error:  # what a file of options that cannot be read, or holds no mapping, makes of Hydra
             raise InputError(str(error)) from error
 
     def _parse(self, overrides: list[str]) -> list[Override]:
-        return one_line(lambda: OverridesParser.create(config_loader=self.loader).parse_overrides(overrides))
+        with hydra_errors_as_input_errors():
+            return OverridesParser.create(config_loader=self.loader).parse_overrides(overrides)
 
     def cell(self, overrides: list[str]) -> Cell:
         """The cell that overrides without sweeps ask for, checked. Raises InputError."""

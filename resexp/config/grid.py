@@ -11,7 +11,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from resexp.config.check import Checker, one_line
+from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
 
 Condition = Mapping[str, Any]
@@ -53,12 +53,14 @@ def is_grid(config: DictConfig) -> bool:
 def jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:
     """The overrides of every combination of a sweep: `config` is what `overrides` compose to. Raises InputError."""
     parser = OverridesParser.create(config_loader=checker.loader)
-    given = one_line(lambda: parser.parse_overrides(overrides))
+    with hydra_errors_as_input_errors():
+        given = parser.parse_overrides(overrides)
     params = [_param(key, value, checker) for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     tasks = [o for o in given if not o.is_hydra_override()]
-    (found,) = one_line(lambda: BasicSweeper.split_arguments([*parser.parse_overrides(params), *tasks], None))
+    with hydra_errors_as_input_errors():
+        (combinations,) = BasicSweeper.split_arguments([*parser.parse_overrides(params), *tasks], None)
     hydra = [str(o.input_line) for o in given if o.is_hydra_override()]
-    return [[*hydra, *job] for job in found]
+    return [[*hydra, *job] for job in combinations]
 
 
 def condition(checker: Checker, config: DictConfig) -> Callable[[DictConfig], bool]:

@@ -12,9 +12,9 @@ from hydra.core.utils import JobStatus
 from resexp.cells.callbacks import Callback
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
-from resexp.config.check import one_line
+from resexp.config.check import hydra_errors_as_input_errors
 from resexp.config.compose import Composer, quoted
-from resexp.config.errors import InputError
+from resexp.config.errors import InputError, error_text
 from resexp.config.grid import GridSweeper
 from resexp.launcher.local import LocalLauncher
 from resexp.record.index import CellFailedError, recorded
@@ -59,12 +59,13 @@ def sweep(
     error = None
     with contextlib.nullcontext() if is_here else polling([*cells.values()], callback_for):
         try:
-            returns = one_line(lambda: composer.hydra.multirun(composer.config_name, task, given))
+            with hydra_errors_as_input_errors():
+                returns = composer.hydra.multirun(composer.config_name, task, given)
             _note_errors(jobs, returns, failures)
         except (InputError, OSError):
             raise
         except Exception as fault:  # an engine may raise anything when one of its jobs is lost
-            error = _line(fault)
+            error = error_text(fault)
         finally:
             record.write(cells.values())
     return SweepResult([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
@@ -81,12 +82,8 @@ def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> N
     for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
         if returned.status is JobStatus.FAILED:
             fault = returned._return_value  # asked for it openly, Hydra prints more than a line
-            text = str(fault) if isinstance(fault, CellFailedError) else _line(fault)
+            text = str(fault) if isinstance(fault, CellFailedError) else error_text(fault)
             failures.setdefault(cell.key, outcome(cell, "failed", error=text))
-
-
-def _line(fault: Exception) -> str:
-    return " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
 
 
 def _register() -> None:
