@@ -12,9 +12,18 @@ from resexp.analysis.tuning import KEY, Choice
 from resexp.config.errors import InputError, nearest
 from resexp.record.filters import in_order, select, terms_of, text_of
 from resexp.record.result import CellResult, number
-from resexp.stats.factorial import Effect, factorial
-from resexp.stats.paired import Equivalence, Paired, by_seed, compare, holm, margin_of, seeds_needed, tost
-from resexp.stats.scores import log_loss, nats
+from resexp.stats.factorial import Effect, factorial_effects
+from resexp.stats.paired import (
+    Equivalence,
+    PairedResult,
+    compare_pairs,
+    equivalence_margin,
+    holm,
+    paired_differences,
+    seeds_needed,
+    tost,
+)
+from resexp.stats.scores import capped_loss, log_loss
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class ComparisonRow:
     matches: tuple[Match, ...]
     seeds: tuple[int, ...]
     unpaired: tuple[int, ...]
-    paired: Paired
+    paired: PairedResult
     equivalence: Equivalence
     difference: float
     p_adjusted: float = 1.0
@@ -143,7 +152,7 @@ def effects(cells: Sequence[CellResult], tuning: Sequence[int]) -> tuple[EffectR
     found = []
     for grid in factors(cells, tuning):
         outcomes = {key: _outcomes(arm, log_loss) for key, arm in grid.arms.items()}
-        found += [(grid.where, effect) for effect in factorial(outcomes)]
+        found += [(grid.where, effect) for effect in factorial_effects(outcomes)]
     adjusted = holm([effect.paired.p for _, effect in found])
     return tuple(EffectRow(where, effect, p) for (where, effect), p in zip(found, adjusted, strict=True))
 
@@ -170,17 +179,19 @@ def _row(where: Mapping[str, str], group: Sequence[Match]) -> ComparisonRow:
     seeds_of = [{r.seed for r in arm.test.replicates} for match in group for arm in (match.a, match.b)]
     shared, every = set.intersection(*seeds_of), set.union(*seeds_of)
     logs, differences = (
-        np.mean([by_seed(_outcomes(m.a, scale, shared), _outcomes(m.b, scale, shared))[1] for m in group], axis=0)
-        for scale in (log_loss, nats)
+        np.mean(
+            [paired_differences(_outcomes(m.a, scale, shared), _outcomes(m.b, scale, shared))[1] for m in group], axis=0
+        )
+        for scale in (log_loss, capped_loss)
     )
     references = [match.a.test.reference for match in group]
-    margin = float(np.mean([margin_of(r.loss_constant, r.loss_reference) for r in references if r]))
+    margin = float(np.mean([equivalence_margin(r.loss_constant, r.loss_reference) for r in references if r]))
     return ComparisonRow(
         where=where,
         matches=tuple(group),
         seeds=tuple(sorted(shared)),
         unpaired=tuple(sorted(every - shared)),
-        paired=compare(logs),
+        paired=compare_pairs(logs),
         equivalence=tost(differences, margin),
         difference=float(differences.mean()) if len(differences) else math.nan,
     )
@@ -214,7 +225,7 @@ def _row_json(row: ComparisonRow) -> dict[str, Any]:
     }
 
 
-def _paired_json(paired: Paired) -> dict[str, Any]:
+def _paired_json(paired: PairedResult) -> dict[str, Any]:
     plain = {key: number(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
     return {"n": paired.n, **plain, "interval": _interval(paired.interval), "extremes": _interval(paired.extremes)}
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.config.cell import Cell
-from resexp.stats.profile import Profile
+from resexp.stats.profile import QuantityProfile
 from resexp.theory import Arm, predict, without_theory
 
 Array = NDArray[np.float64]
@@ -34,13 +34,13 @@ def beyond_theory(cell: Cell) -> str | None:
     return None if gain == 1 else f"init.gain={gain}: the theory covers 1"
 
 
-def expected(cell: Cell, known: Mapping[str, Profile]) -> dict[str, Array]:
+def expected(cell: Cell, known: Mapping[str, QuantityProfile]) -> dict[str, Array]:
     """Of some quantities what the theory expects at step 0, layer by layer, from the first stream as it was measured.
 
     Gradients are relative to the last one, as it was measured. Nothing where the first stream is not known or there is
     no theory; where cosines were not measured, they count as 0, but for batch normalization, which depends on them.
     """
-    first = {name: known[name].middle[0] for name in ("stream_rms", "stream_grad", "pair_cosine") if name in known}
+    first = {name: known[name].median[0] for name in ("stream_rms", "stream_grad", "pair_cosine") if name in known}
     if "stream_rms" not in first or known["stream_rms"].steps[0] != 0 or beyond_theory(cell):
         return {}
     if "pair_cosine" not in first and cell.choices["normalizer"] == "batchnorm":

@@ -8,9 +8,9 @@ from functools import cached_property
 from resexp.analysis.tuning import KEY, choices
 from resexp.config.names import arm_of
 from resexp.record.result import CellResult, differing
-from resexp.stats.depth import WIDER
-from resexp.stats.logistic import Located, locate
-from resexp.stats.shares import Half, Share, half
+from resexp.stats.depth import TUNED_WIDENING
+from resexp.stats.logistic import DepthEstimate, estimate_depth
+from resexp.stats.shares import DepthBracket, Share, depth_bracket
 from resexp.stats.verdict import VERDICTS, Reference
 
 ENOUGH = 3
@@ -41,17 +41,16 @@ class Line:
         return {depth: one for depth, one in found.items() if one.total}
 
     @property
-    def half(self) -> Half:
+    def half(self) -> DepthBracket:
         """Between which depths its share passes a half."""
-        return half(self.shares)
+        return depth_bracket(self.shares)
 
     @cached_property
-    def located(self) -> Located | None:
+    def located(self) -> DepthEstimate | None:
         """The trainable depth D50 by the logistic fit, where there are enough depths for one."""
         if len(self.shares) < ENOUGH:
             return None
-        counts = {depth: (share.count, share.total) for depth, share in self.shares.items()}
-        return locate(counts, WIDER if self.tuned else 1.0)
+        return estimate_depth(self.shares, TUNED_WIDENING if self.tuned else 1.0)
 
     @property
     def rank(self) -> tuple[int, float]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resexp.analysis.groups import Group, Line
+from resexp.analysis.sentences import d50_interval_text, d50_text, deepest_arm_text
 from resexp.formats import listed, loss_text
 from resexp.record.result import mean
-from resexp.stats.logistic import deepest
-from resexp.stats.shares import Share
+from resexp.stats.shares import Share, intervals_overlap
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def half_text(line: Line) -> str:
     if not line.shares:
         return "unknown"
     if line.located:
-        text = f"{line.located.middle} ({line.located.span})"
+        text = f"{d50_text(line.located)} ({d50_interval_text(line.located)})"
     elif found.low is None:
         return f"below {found.high}"
     else:
@@ -51,7 +51,8 @@ def answer(group: Group) -> Answer:
     found = by_shares(group)
     located = {line.name: line.located for line in group.fair.lines if line.located}
     if located:
-        found = Answer(found.headline, [*found.sentences, f"By the logistic fit over all depths: {deepest(located)}"])
+        deepest = deepest_arm_text(located)
+        found = Answer(found.headline, [*found.sentences, f"By the logistic fit over all depths: {deepest}"])
     if group.tuning:
         seeds = listed([str(seed) for seed in group.tuning])
         return Answer(
@@ -102,18 +103,12 @@ def _next(judged: Sequence[Line], winner: Line, depth: int) -> list[str]:
     rival = max(others, key=lambda line: (line.shares[depth].value, line.rank))
     reach = f"it trains to depth {rival.half.low}" if rival.half.low else "it trains at none of these depths"
     first = f"The best of the others there, {rival.name}, comes to {told(rival.shares[depth])}; {reach}."
-    alike = [line.name for line in others if not apart(winner.shares[depth], line.shares[depth])]
+    alike = [line.name for line in others if intervals_overlap(winner.shares[depth], line.shares[depth])]
     if rival.name not in alike:
         return [first, "The two intervals do not overlap."]
     more = [name for name in alike if name != rival.name]
     too = f", and of those from {listed(more)}" if more else ""
     return [first, f"The two intervals overlap: more seeds are needed to be sure of the difference{too}."]
-
-
-def apart(one: Share, other: Share) -> bool:
-    """Whether the intervals of two shares do not overlap."""
-    (a, b), (c, d) = one.interval(), other.interval()
-    return b < c or d < a
 
 
 def _unjudged(group: Group) -> Answer:

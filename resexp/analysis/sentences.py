@@ -1,15 +1,16 @@
 """What tests say, in plain words and numbers, the same in the terminal and in the report."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from resexp.analysis.compare import ComparisonRow, EffectRow
-from resexp.formats import loss_text
+from resexp.formats import depth_text, interval_text, listed, loss_text
 from resexp.record.result import CellResult
-from resexp.stats.paired import LEVEL, Interval, Paired, seeds_needed
+from resexp.stats.logistic import DepthEstimate
+from resexp.stats.paired import LEVEL, Interval, PairedResult, seeds_needed
 
 
-def needs(family: Sequence[Paired], what: str, missing: Callable[[int, int], int]) -> Iterator[tuple[str, bool]]:
+def needs(family: Sequence[PairedResult], what: str, missing: Callable[[int, int], int]) -> Iterator[tuple[str, bool]]:
     """The seeds that the tests of a family need, and a line where they are missing; of each, whether it warns.
 
     `missing` tells of those needed and those there how many more have to be trained.
@@ -65,6 +66,46 @@ def ratio_text(mean: float, interval: Interval) -> str:
 def p_text(value: float) -> str:
     """A p to three places."""
     return f"{value:.3f}" if value >= 0.0005 else f"{value:.0e}"
+
+
+def d50_text(estimate: DepthEstimate) -> str:
+    """Return D50, `31`, or its bound if it is censored, `> 64`."""
+    return depth_text(estimate.d50) if estimate.d50 else str(estimate.censored)
+
+
+def d50_interval_text(estimate: DepthEstimate) -> str:
+    """Return the 95 % interval of D50: `24 to 40`, `24 or more`."""
+    return interval_text(estimate.low, estimate.high)
+
+
+def d50_with_interval(estimate: DepthEstimate) -> str:
+    """Return D50 with its interval: `31 (95 % interval 24 to 40)`."""
+    return f"{d50_text(estimate)} (95 % interval {d50_interval_text(estimate)})"
+
+
+def deepest_arm_text(estimates: Mapping[str, DepthEstimate]) -> str:
+    """Return one or two sentences on which arm has the largest D50, and whether the intervals overlap."""
+    order = sorted(estimates, key=lambda name: -estimates[name].order_key)
+    first = estimates[order[0]]
+    winners = [name for name in order if estimates[name].order_key == first.order_key]
+    others = order[len(winners) :]
+    if not first.order_key:
+        return f"D50 is {first.censored} for {listed(winners)}: half of the seeds train at none of the depths tried."
+    if len(order) == 1:
+        return f"The trainable depth D50 of {order[0]} is {d50_with_interval(first)}."
+    if len(winners) > 1:
+        head = f"{listed(winners)} train deepest, beyond the depths tried ({first.censored})"
+        head += "." if others else "; larger depths would separate them."
+    else:
+        head = f"{winners[0]} trains deepest: D50 is {d50_with_interval(first)}."
+    if not others:
+        return head
+    low = min(estimates[name].low or 0.0 for name in winners)
+    overlapping = [name for name in others if (estimates[name].high or math.inf) > low]
+    if overlapping:
+        rivals = listed([f"{name}, {d50_with_interval(estimates[name])}" for name in overlapping])
+        return f"{head} The interval overlaps with that of {rivals}: the order is not settled."
+    return f"{head} Next is {others[0]} with {d50_with_interval(estimates[others[0]])}; the intervals do not overlap."
 
 
 def _splits_on_divergence(row: ComparisonRow) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from resexp.analysis.compare import ComparisonRow, EffectRow, effects, tested
 from resexp.analysis.groups import Group, Line
-from resexp.analysis.headline import apart, percent
+from resexp.analysis.headline import percent
 from resexp.analysis.pairing import Match
 from resexp.analysis.tuning import choice
 from resexp.record.result import CellResult
+from resexp.stats.shares import intervals_overlap
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def _statement(winner: Line, line: Line, depth: int, row: ComparisonRow) -> Stat
     return Statement(
         f"At depth {depth}, {winner.name} {more} {line.name}",
         f"{a.count} of {a.total} ({percent(a)}) against {b.count} of {b.total} ({percent(b)})",
-        apart(a, b),
+        not intervals_overlap(a, b),
         (winner.cells[depth], line.cells[depth]),
         row,
     )

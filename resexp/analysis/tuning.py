@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from resexp.record.result import CellResult
-from resexp.stats.scores import lr_sensitivity, rank
+from resexp.stats.scores import lr_sensitivity, selection_key
 
 KEY = "optimizer.lr"
 
@@ -48,7 +48,7 @@ def choice(group: Sequence[CellResult], tuning: Sequence[int]) -> Choice:
 
     def of(result: CellResult) -> tuple[int, float]:
         mine = [r for r in result.replicates if r.seed in tuning]
-        return rank([result.verdict(r) == "trained" for r in mine], [r.loss_train for r in mine])
+        return selection_key([result.verdict(r) == "trained" for r in mine], [r.loss_train for r in mine])
 
     best = min(group, key=of)
     rates = [float(result.flat.get(KEY, math.nan)) for result in group]

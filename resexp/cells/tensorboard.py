@@ -15,14 +15,14 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from resexp.analysis.expected import expected
+from resexp.analysis.quantities import NETWORK_WIDE, quantity_display
 from resexp.config.cell import Cell
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.record.curves import Curves, Table
 from resexp.record.layers import LayerTable
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RunDir
-from resexp.stats.profile import SIGNALS, profiles, signals
-from resexp.stats.quantities import NETWORK_WIDE, look
+from resexp.stats.profile import SUMMARIES, layer_summaries, profiles
 
 TABS = ("loss", "accuracy", "signal", "gradient")
 TAGS = {
@@ -134,33 +134,33 @@ class Board:
     def _signals(self, step: int) -> None:
         """What the layers tell in a few numbers, and what was measured of the network as a whole."""
         known = profiles(self.layers.columns() or {})
-        for name, values in signals(known, step).items():
+        for name, values in layer_summaries(known, step).items():
             self._band(RATIOS[name], values, step)
         for name, profile in known.items():
-            if profile.is_of_network and (profile.steps == step).any():
-                self._band(f"{look(name).tab}/{name}", profile.values[profile.steps == step].ravel(), step)
+            if profile.is_network_wide and (profile.steps == step).any():
+                self._band(f"{quantity_display(name).tab}/{name}", profile.values[profile.steps == step].ravel(), step)
 
     def _draw(self) -> None:
         """Two pictures for each quantity that layers have."""
         seen = profiles(self.layers.columns() or {})
-        known = {n: p for n, p in seen.items() if not p.is_of_network and np.isfinite(p.values).any()}
+        known = {n: p for n, p in seen.items() if not p.is_network_wide and np.isfinite(p.values).any()}
         if known:
             from resexp.figures.layers import heatmap, pixels
             from resexp.figures.layers import profile as lines
 
             self.drawn, theory = time.monotonic(), expected(self.cell, seen)
             for name, found in known.items():
-                shown, line = look(name), partial(lines, theory_N=theory.get(name))
+                shown, line = quantity_display(name), partial(lines, theory_N=theory.get(name))
                 for kind, draw in (("heatmap", heatmap), ("profile", line)):
                     axes = (found.steps.tolist(), found.layers.tolist())
-                    figure = draw(found.middle, *axes, title=shown.title, log=shown.log)
+                    figure = draw(found.median, *axes, title=shown.title, log=shown.log)
                     tag = f"{shown.tab}/{name}/{kind}"
                     self.writer.add_image(tag, pixels(figure), int(found.steps[-1]), dataformats="HWC")
 
 
 def _signal_tags(cell: Cell) -> list[str]:
     """The tags of all scalars that the layers of a cell may bring."""
-    whole = [f"{look(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
+    whole = [f"{quantity_display(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
     return [*RATIOS.values(), *whole]
 
 
@@ -194,10 +194,10 @@ def summarize(path: Path, cell: Cell, result: CellResult) -> None:
     final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
     settings = {name: getattr(cell.settings, name) for name in HPARAMS}
     lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
-    known = signals(profiles(RunDir(path).layers() or {}), 0)
+    known = layer_summaries(profiles(RunDir(path).layers() or {}), 0)
     first = {f"init/{name}": mean(map(float, values)) for name, values in known.items()}
     final |= {tag: value for tag, value in first.items() if value is not None}
-    columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SIGNALS)]
+    columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SUMMARIES)]
     with SummaryWriter(str(path)) as writer:
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
         listed, *values = hparams({**cell.choices, **settings, **lr}, dict.fromkeys(columns))

@@ -15,7 +15,7 @@ from resexp.console.matrix import Matrix
 from resexp.console.tables import COLORS
 from resexp.formats import loss_text
 from resexp.record.result import mean
-from resexp.stats.paired import LEVEL, Paired
+from resexp.stats.paired import LEVEL, PairedResult
 from resexp.stats.verdict import VERDICTS
 
 
@@ -62,7 +62,7 @@ class ComparisonView:
         if any(arm.at_edge for row in found.rows for match in row.matches for arm in (match.a, match.b)):
             yield Text("a best learning rate is the lowest or highest there was: a better one may lie beyond", "yellow")
 
-    def _needs(self, family: Sequence[Paired], what: str) -> Iterator[Text]:
+    def _needs(self, family: Sequence[PairedResult], what: str) -> Iterator[Text]:
         """The seeds that the tests need, and a warning where they are missing."""
         for text, warns in needs(family, what, self.comparison.seeds_missing):
             yield Text(text, "yellow" if warns else "")

@@ -8,10 +8,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from resexp.analysis.sentences import d50_interval_text, d50_text, deepest_arm_text
 from resexp.formats import listed
-from resexp.stats.depth import Depth50
-from resexp.stats.logistic import deepest
-from resexp.stats.shares import Share, half
+from resexp.stats.depth import DepthSearchEstimate
+from resexp.stats.shares import depth_bracket
 from resexp.sweeps.depth_search import ArmSearch
 
 
@@ -19,7 +19,7 @@ def progress(arms: Sequence[ArmSearch]) -> Table:
     """A row per arm: between which depths it is known to lie."""
     table = _table("arm", "half train at", "fewer at", "cells", "runs")
     for arm in arms:
-        between = half({depth: Share(*counts) for depth, counts in arm.search.counts.items()})
+        between = depth_bracket(arm.search.shares)
         ends = (str(end) if end else "–" for end in (between.low, between.high))
         table.add_row(arm.name, *ends, *_costs(arm), style="dim" if arm.found else "")
     return table
@@ -38,13 +38,14 @@ class DepthTable:
         for arm in self.arms:
             found = self.found.get(arm.name)
             if found:
-                cells = [found.middle, found.span, *[_rates(found)] * tuned, *_costs(arm), str(found.saved)]
+                d50 = d50_text(found), d50_interval_text(found)
+                cells = [*d50, *[_rates(found)] * tuned, *_costs(arm), str(found.saved)]
             else:
                 cells = ["–", "", *[""] * tuned, *_costs(arm), ""]
             table.add_row(arm.name, *cells)
         yield table
         if self.found:
-            yield Text(deepest(self.found))
+            yield Text(deepest_arm_text(self.found))
         for arm in self.arms:
             if arm.name not in self.found:
                 yield Text(f"{arm.name}: {arm.failed or 'the search has not ended'}", "red")
@@ -69,7 +70,7 @@ class DepthTable:
 
 def forecast(arms: Sequence[ArmSearch]) -> str:
     """What the searches take at the most, in a line."""
-    most, names = sum(arm.search.most for arm in arms), f"{len(arms)} arm{'s' * (len(arms) > 1)}"
+    most, names = sum(arm.search.max_runs for arm in arms), f"{len(arms)} arm{'s' * (len(arms) > 1)}"
     return f"These are the first; what they come to decides on the next. At most {most} runs of {names}. {_grid(arms)}"
 
 
@@ -80,11 +81,11 @@ def _grid(arms: Sequence[ArmSearch]) -> str:
     grids = [[f"{rate:g}" for rate in arm.search.rates] for arm in arms]
     rates = listed([*dict.fromkeys(" / ".join(grid) for grid in grids)])
     text = f"At {budgets}, depth {depths}, lr {rates}"
-    tuning = [*dict.fromkeys(seed for arm in arms if len(arm.search.rates) > 1 for seed in arm.search.tuning)]
+    tuning = [*dict.fromkeys(seed for arm in arms if len(arm.search.rates) > 1 for seed in arm.search.tuning_seeds)]
     return f"{text}, chosen at each depth on seeds {listed([*map(str, tuning)])}." if tuning else f"{text}."
 
 
-def _rates(found: Depth50) -> str:
+def _rates(found: DepthSearchEstimate) -> str:
     """`0.003* (4 to 8), 0.001 (16)`."""
     parts = []
     for (rate, is_edge), group in groupby(sorted(found.rates), lambda d: (found.rates[d], d in found.at_edge)):

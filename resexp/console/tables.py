@@ -18,7 +18,7 @@ from resexp.config.names import arm_of
 from resexp.console.listing import Cell, Lines, Listing, Side
 from resexp.formats import accuracy_text, duration, loss_text
 from resexp.record.result import CellResult, Replicate, differing, mean
-from resexp.stats.scores import Scored
+from resexp.stats.scores import Scores
 from resexp.stats.verdict import VERDICTS
 
 COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
@@ -75,14 +75,14 @@ def verdict_lines(result: CellResult) -> Lines:
     return tuple((f"{count} {word}", COLORS[word]) for word, count in counts if count) or (("no verdict", "dim"),)
 
 
-def replicates_table(result: CellResult, scores: Mapping[int, Scored]) -> Table:
+def replicates_table(result: CellResult, scores: Mapping[int, Scores]) -> Table:
     """A row per seed; `scores` are the seeds'."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("seed", "verdict", "train loss", "val loss", "val accuracy", "score", "to target"):
         table.add_column(name, justify="left" if name == "verdict" else "right")
     for r in result.replicates:
         numbers = (loss_text(r.loss_train), loss_text(r.loss_val), accuracy_text(r.accuracy_val))
-        scored = scores.get(r.seed, Scored())
+        scored = scores.get(r.seed, Scores())
         come_to = (*numbers, accuracy_text(scored.score), to_target(scored))
         table.add_row(str(r.seed), _verdict_text(result, r), *come_to)
     return table
@@ -95,7 +95,7 @@ def _verdict_text(result: CellResult, replicate: Replicate) -> Text:
     return text.append("".join(f" ({note})" for note in notes), "dim")
 
 
-def to_target(scored: Scored) -> str:
+def to_target(scored: Scores) -> str:
     """The steps to the bar: `120`, or `> 300` where 300 did not do."""
     return "–" if scored.steps_to_target is None else f"{'> ' * bool(scored.censored)}{scored.steps_to_target}"
 

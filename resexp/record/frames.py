@@ -14,7 +14,7 @@ from resexp.record.index import scan
 from resexp.record.result import CellResult
 from resexp.record.rows import METRICS, BySeed, row, scores_of
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir, write_atomically
-from resexp.stats.scores import Scored
+from resexp.stats.scores import Scores
 
 FLOATS = {*METRICS, "loss_initial", "loss_lowest", "score", "steps_to_target", "seconds", "clip"}
 """Columns of numbers where all of them, or none, may be whole."""
@@ -41,7 +41,7 @@ def load(path: str | Path = "outputs") -> Frames:
                 frames.append(pd.DataFrame({"id": result.id, **columns}))
     replicates = [
         {"id": result.id, **asdict(r), "verdict": result.verdict(r), "flags": result.flags(r)}
-        | scores.get(r.seed, Scored())._asdict()
+        | scores.get(r.seed, Scores())._asdict()
         for result, scores in found
         for r in result.replicates
     ]

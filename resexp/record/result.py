@@ -9,7 +9,7 @@ from typing import Any, Literal
 from resexp.config.cell import Cell
 from resexp.config.fingerprint import APART
 from resexp.config.settings import SETTINGS
-from resexp.stats.scores import Scored
+from resexp.stats.scores import Scores
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
 PASSING = frozenset([*APART, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])])
@@ -119,7 +119,7 @@ class CellResult:
         groups = ((g, self.config.get(g, {})) for g in choices)
         return {**settings, **choices, **{f"{g}.{k}": v for g, options in groups for k, v in options.items()}}
 
-    def to_json(self, scored: Mapping[int, Scored] | None = None) -> dict[str, Any]:
+    def to_json(self, scored: Mapping[int, Scores] | None = None) -> dict[str, Any]:
         """One object of `resexp runs --json`; `scored`: the scores of its seeds."""
         common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
@@ -127,7 +127,7 @@ class CellResult:
             **{k: getattr(self, k) for k in common},
             "replicates": [
                 {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
-                | (scored or {}).get(r.seed, Scored())._asdict()
+                | (scored or {}).get(r.seed, Scores())._asdict()
                 for r in self.replicates
             ],
         }

@@ -11,7 +11,7 @@ from resexp.record.filters import flat
 from resexp.record.index import home_of
 from resexp.record.result import CellResult, mean
 from resexp.record.store import RESULT, STEPS, RunDir
-from resexp.stats.scores import Scored, StepsTo, median_steps, scored
+from resexp.stats.scores import Scores, StepsToTarget, compute_scores, median_steps
 from resexp.stats.verdict import VERDICTS
 
 METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
@@ -20,7 +20,7 @@ METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
 SCORES = ".scores.json"
 """What is kept of the scores, beside the index."""
 
-BySeed = Mapping[int, Scored]
+BySeed = Mapping[int, Scores]
 
 
 def row(result: CellResult, scores: BySeed) -> dict[str, Any]:
@@ -37,11 +37,13 @@ def value(result: CellResult, scores: BySeed, key: str) -> Any:
     return mean(getattr(r, key) for r in result.replicates) if key in METRICS else row(result, scores).get(key)
 
 
-def overall(scores: BySeed) -> Scored:
+def overall(scores: BySeed) -> Scores:
     """The mean score of a cell, and the lower median of its steps to the bar."""
-    known = [StepsTo(s.steps_to_target, bool(s.censored)) for s in scores.values() if s.steps_to_target is not None]
+    known = [
+        StepsToTarget(s.steps_to_target, bool(s.censored)) for s in scores.values() if s.steps_to_target is not None
+    ]
     score, met = mean(s.score for s in scores.values()), median_steps(known)
-    return Scored(score, met.steps, met.censored) if met else Scored(score)
+    return Scores(score, met.steps, met.censored) if met else Scores(score)
 
 
 def scores_of(results: Sequence[CellResult]) -> list[BySeed]:
@@ -51,16 +53,16 @@ def scores_of(results: Sequence[CellResult]) -> list[BySeed]:
     cells = {result.path: result for result in results}
     home = home_of(Path(os.path.commonpath([*cells])))
     kept = Cache(home / SCORES, (RESULT, STEPS), lambda place: _scores(cells[str(place)]))
-    found = [{int(seed): Scored(*values) for seed, values in kept(path).items()} for path in cells]
+    found = [{int(seed): Scores(*values) for seed, values in kept(path).items()} for path in cells]
     kept.save(whole=False)
     by_path = dict(zip(cells, found, strict=True))
     return [by_path[result.path] for result in results]
 
 
-def _scores(result: CellResult) -> dict[int, Scored]:
+def _scores(result: CellResult) -> dict[int, Scores]:
     steps = RunDir(Path(result.path)).steps() if result.status == "done" and result.reference else None
     if steps is None or result.reference is None:
         return {}
     budget = int(result.flat["steps"])
     of = {r.seed: steps["loss"][steps["seed"] == r.seed] for r in result.replicates}
-    return {seed: scored(losses, budget, result.reference) for seed, losses in of.items()}
+    return {seed: compute_scores(losses, budget, result.reference) for seed, losses in of.items()}

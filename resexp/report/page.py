@@ -15,7 +15,16 @@ from resexp.analysis.compare import EffectRow
 from resexp.analysis.costs import MEASURES, Ratio, costs, price
 from resexp.analysis.groups import Group, Line, counts, groups
 from resexp.analysis.headline import answer, half_text
-from resexp.analysis.sentences import effects_words, held_against, needs, p_text, ratio_text, rows_words
+from resexp.analysis.sentences import (
+    d50_interval_text,
+    d50_text,
+    effects_words,
+    held_against,
+    needs,
+    p_text,
+    ratio_text,
+    rows_words,
+)
 from resexp.analysis.statements import Statement, factorials, statements
 from resexp.analysis.tuning import KEY
 from resexp.config.names import DIGITS, arm_of
@@ -104,9 +113,17 @@ def _part(part: Part, n: int) -> dict[str, Any]:
 
 def _located(line: Line) -> dict[str, Any]:
     """A row of the table of trainable depths."""
+    assert line.located
     shares = [(line.cells[depth], f"{s.count}/{s.total} at {depth}") for depth, s in line.shares.items()]
     rates = dict.fromkeys(f"{cell.flat[KEY]:g}" for cell, _ in shares if KEY in cell.flat)
-    return {"name": line.name, "half": line.half, "found": line.located, "shares": shares, "rates": ", ".join(rates)}
+    return {
+        "name": line.name,
+        "half": line.half,
+        "d50": d50_text(line.located),
+        "interval": d50_interval_text(line.located),
+        "shares": shares,
+        "rates": ", ".join(rates),
+    }
 
 
 def _statements(found: Sequence[Statement]) -> dict[str, Any] | None:

@@ -1,1 +1,1 @@
-"""What results mean (numpy and scipy)."""
+"""Statistics: numbers in, numbers out (numpy, scipy). Knows neither records nor sentences."""

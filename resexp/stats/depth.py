@@ -1,14 +1,14 @@
-"""The search for the trainable depth D50 of an arm, as a pure function of what is known: ask, tell, estimate.
+"""The search for the trainable depth D50 of an arm, as an ask-and-tell optimizer without side effects.
 
-Depths are doubled from the lowest until at most a third of `few` replicates train, the bracket is bisected in ln L to
-a ratio of 1.25, its two ends get `many` replicates, twice the failing depth is tried as a guard, and the logistic fit
-to all of it gives D50 and its interval. At each depth the tuning seeds choose among the learning rates and other seeds
-test the choice: "trained at any rate" would be a kinder question.
+Depths are doubled from the lowest until at most a third of `few` replicates train. The bracket is then bisected in ln L
+to a ratio of 1.25, its two ends get `many` replicates, and twice the failing depth is tried as a check of monotonicity.
+D50 and its interval are the logistic fit to all of it. At each depth the tuning seeds choose among the learning rates
+and other seeds test the choice; counting a depth as trained at any rate would be biased toward larger depths.
 
     search = DepthSearch(rates=(3e-4, 1e-3, 3e-3))
     while trials := search.ask():
         for trial in trials:
-            search.tell(trial.depth, trial.rate, train(trial))   # {seed: Ended(trained, loss)}
+            search.tell(trial.depth, trial.rate, train(trial))   # {seed: TrialOutcome(trained, loss)}
     search.estimate()
 """
 
@@ -17,18 +17,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from resexp.stats.logistic import Located, locate
-from resexp.stats.scores import rank
+from resexp.stats.logistic import DepthEstimate, estimate_depth
+from resexp.stats.scores import selection_key
+from resexp.stats.shares import Share
 
-WIDER = 1.3
-"""The interval's width in ln L where rates are chosen: a choice that all replicates of a depth share makes them alike.
+TUNED_WIDENING = 1.3
+"""Factor on the interval's width in ln L if learning rates are chosen: replicates that share a choice are correlated.
 
-With it simulated searches are covered about as they should be (scripts/bench/simulations.py)."""
+With it the intervals of simulated searches have about their nominal coverage (scripts/bench/simulations.py)."""
 
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What the search needs to know of a replicate; `loss` is ℓ_T in nats, None where it is not finite."""
+    """The outcome of one replicate: whether it trained, and its ℓ_T in nats, None if not finite."""
 
     trained: bool
     loss: float | None = None
@@ -36,7 +37,7 @@ class TrialOutcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """Replicates that the search wants: seeds of one cell, and whether they choose the rate or test it."""
+    """Replicates that the search asks for: seeds of one cell, which either tune the learning rate or test it."""
 
     depth: int
     rate: float
@@ -45,15 +46,15 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth50(Located):
-    """What a search found.
+class DepthSearchEstimate(DepthEstimate):
+    """The result of a search.
 
     Attributes:
-        monotone: False where most replicates train at twice the failing depth.
+        monotone: False if most replicates train at twice the failing depth.
         rates: the learning rate chosen at each depth.
-        at_edge: the depths at which it was the lowest or the highest of the rates.
-        runs: replicates that were told and wanted.
-        saved: replicates that testing every rate at every depth tried would have taken beyond these.
+        at_edge: the depths at which the lowest or the highest rate was chosen.
+        runs: replicates that the search used.
+        saved: further replicates that testing every rate at every depth tried would have taken.
 
     """
 
@@ -64,8 +65,8 @@ class Depth50(Located):
     saved: int
 
 
-class _UnknownError(Exception):
-    """Something must be tried first: `trials`."""
+class _MissingTrialsError(Exception):
+    """The search cannot proceed without the outcomes of `trials`."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = [*trials]
@@ -73,89 +74,110 @@ class _UnknownError(Exception):
 
 @dataclass
 class DepthSearch:
-    """One arm's search. It may be told more than it asked for: it asks only for what it does not know.
+    """The search of one arm. It accepts outcomes that it did not ask for, and asks only for those it lacks.
 
-    Raises ValueError where the depths, the rates or the seeds leave nothing to search.
+    Attributes:
+        lowest, highest: the range of depths, in blocks.
+        rates: the candidate learning rates.
+        tuning_seeds: seeds that choose among the rates; unused if there is one rate.
+        few, many: test replicates at each depth, and at the two depths that bound D50.
+        ratio: the ratio of these two depths at which bisection stops.
+        outcomes: outcomes by (depth, rate), then by seed.
+
+    Raises:
+        ValueError: depths, rates or seeds are out of range.
+
     """
 
     lowest: int = 4
     highest: int = 256
     rates: Sequence[float] = (1e-3,)
-    tuning: Sequence[int] = (0, 1, 2)
+    tuning_seeds: Sequence[int] = (0, 1, 2)
     few: int = 3
     many: int = 8
     ratio: float = 1.25
-    known: dict[tuple[int, float], dict[int, TrialOutcome]] = field(default_factory=dict)
+    outcomes: dict[tuple[int, float], dict[int, TrialOutcome]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (1 <= self.lowest < self.highest and self.rates and 1 <= self.few <= self.many and self.ratio > 1):
             raise ValueError("expected 1 ≤ lowest < highest, a learning rate, 1 ≤ few ≤ many and a ratio above 1")
-        if len(self.rates) > 1 and not self.tuning:
+        if len(self.rates) > 1 and not self.tuning_seeds:
             raise ValueError("several learning rates need tuning seeds")
-        taken = {*self.tuning} if len(self.rates) > 1 else set()
-        self.test = [seed for seed in range(self.many + len(taken) + max(taken, default=0)) if seed not in taken]
+        taken = {*self.tuning_seeds} if len(self.rates) > 1 else set()
+        self.test_seeds = [s for s in range(self.many + len(taken) + max(taken, default=0)) if s not in taken]
 
     def ask(self) -> list[Trial]:
-        """What to train next, all of it at once if one likes; nothing where the search has ended."""
+        """Return the trials to train next, in any order or in parallel; empty once the search has ended."""
         try:
             self._walk()
-        except _UnknownError as unknown:
-            return unknown.trials
+        except _MissingTrialsError as missing:
+            return missing.trials
         return []
 
-    def tell(self, depth: int, rate: float, ends: Mapping[int, TrialOutcome]) -> None:
-        """What became of some replicates, by seed."""
-        self.known.setdefault((depth, rate), {}).update(ends)
+    def tell(self, depth: int, rate: float, outcomes: Mapping[int, TrialOutcome]) -> None:
+        """Record outcomes, by seed, of replicates trained at a depth and a learning rate."""
+        self.outcomes.setdefault((depth, rate), {}).update(outcomes)
 
-    def estimate(self) -> Depth50:
-        """What is found. Raises ValueError where the search has not ended."""
+    def estimate(self) -> DepthSearchEstimate:
+        """Return the result.
+
+        Raises:
+            ValueError: the search has not ended.
+
+        """
         try:
-            guard = self._walk()
-        except _UnknownError:
+            check_depth = self._walk()
+        except _MissingTrialsError:
             raise ValueError("the search has not ended") from None
-        counts = self.counts
-        rates = {depth: self._rate(depth) for depth in counts}
+        shares = self.shares
+        rates = {depth: self._rate(depth) for depth in shares}
         edges = (min(self.rates), max(self.rates))
-        runs = sum(n + len(self.rates) * len(self._tuned) for _, n in counts.values())
-        full = len(self.rates) * sum(n + len(self._tuned) for _, n in counts.values())
-        return Depth50(
-            **asdict(locate(counts, WIDER if self._tuned else 1.0)),
-            monotone=guard is None or 2 * counts[guard][0] <= counts[guard][1],
+        tuned = len(self._active_tuning_seeds)
+        runs = sum(share.total + len(self.rates) * tuned for share in shares.values())
+        exhaustive = len(self.rates) * sum(share.total + tuned for share in shares.values())
+        return DepthSearchEstimate(
+            **asdict(estimate_depth(shares, TUNED_WIDENING if tuned else 1.0)),
+            monotone=check_depth is None or 2 * shares[check_depth].count <= shares[check_depth].total,
             rates=rates,
             at_edge=tuple(d for d, rate in rates.items() if len(self.rates) > 1 and rate in edges),
             runs=runs,
-            saved=full - runs,
+            saved=exhaustive - runs,
         )
 
     @property
-    def counts(self) -> dict[int, tuple[int, int]]:
-        """Trained test replicates, and all of them, by depth, where the choice of a rate has been tested."""
-        tried = sorted({depth for depth, _ in self.known})
-        return {depth: self._counts(depth) for depth in tried if self._wanted(depth, 1) == []}
+    def shares(self) -> dict[int, Share]:
+        """The share of trained test replicates at each depth whose choice of a rate has been tested."""
+        depths = sorted({depth for depth, _ in self.outcomes})
+        return {depth: self._share(depth) for depth in depths if self._missing(depth, 1) == []}
 
     @property
-    def most(self) -> int:
-        """As many replicates as a search can take, or more."""
+    def max_runs(self) -> int:
+        """An upper bound on the number of replicates that the search can take."""
         doublings = math.ceil(math.log2(self.highest / self.lowest)) + 1
         bisections = math.ceil(math.log2(math.log(2) / math.log(self.ratio))) if self.ratio < 2 else 0
-        depths = doublings + bisections + 2  # one for the guard, one for what rounding leaves
-        return depths * (len(self.rates) * len(self._tuned) + self.few) + 3 * (self.many - self.few)
+        depths = doublings + bisections + 2  # one for the monotonicity check, one for rounding
+        return depths * (len(self.rates) * len(self._active_tuning_seeds) + self.few) + 3 * (self.many - self.few)
 
     def _walk(self) -> int | None:
-        """Go through the search, raising _UnknownError where something is to be tried; the guard, if there is one."""
+        """Replay the search; return the depth of the monotonicity check, if there is one.
+
+        Raises:
+            _MissingTrialsError: outcomes are missing to proceed.
+
+        """
         low, high = self._double()
         while low is not None and high is not None and high / low > self.ratio:
             middle = round(math.sqrt(low * high))
             if middle in (low, high):
                 break
             low, high = (middle, high) if self._trains(middle, self.few) else (low, middle)
-        self._need([depth for depth in (low, high) if depth is not None], self.many)
-        guard = min(2 * high, self.highest) if high is not None else None
-        if guard is None or guard == high:
+        self._require([depth for depth in (low, high) if depth is not None], self.many)
+        check_depth = min(2 * high, self.highest) if high is not None else None
+        if check_depth is None or check_depth == high:
             return None
-        if self._trains(guard, self.few):
-            self._need([guard], self.many)
-        return guard
+        if self._trains(check_depth, self.few):
+            self._require([check_depth], self.many)
+        return check_depth
 
     def _double(self) -> tuple[int | None, int | None]:
         low, depth = None, self.lowest
@@ -166,42 +188,42 @@ class DepthSearch:
         return low, depth
 
     def _trains(self, depth: int, count: int) -> bool:
-        """Whether more than a third of the first `count` test seeds train there."""
-        self._need([depth], count)
-        ends = self.known[depth, self._rate(depth)]
-        return sum(ends[seed].trained for seed in self.test[:count]) > count / 3
+        """Return whether more than a third of the first `count` test seeds train at a depth."""
+        self._require([depth], count)
+        outcomes = self.outcomes[depth, self._rate(depth)]
+        return sum(outcomes[seed].trained for seed in self.test_seeds[:count]) > count / 3
 
-    def _need(self, depths: Sequence[int], count: int) -> None:
-        """Raise _UnknownError unless the first `count` test seeds are known at the rate that each depth chooses."""
-        wanted = [trial for depth in depths for trial in self._wanted(depth, count)]
-        if wanted:
-            raise _UnknownError(wanted)
+    def _require(self, depths: Sequence[int], count: int) -> None:
+        """Raise _MissingTrialsError unless the first `count` test seeds are known at each depth's chosen rate."""
+        missing = [trial for depth in depths for trial in self._missing(depth, count)]
+        if missing:
+            raise _MissingTrialsError(missing)
 
-    def _wanted(self, depth: int, count: int) -> list[Trial]:
-        untuned = [self._missing(depth, rate, self._tuned, "tuning") for rate in self.rates]
-        if any(trial.seeds for trial in untuned):
-            return [trial for trial in untuned if trial.seeds]
-        trial = self._missing(depth, self._rate(depth), self.test[:count], "test")
-        return [trial] if trial.seeds else []
+    def _missing(self, depth: int, count: int) -> list[Trial]:
+        """Return the trials missing at a depth: those that tune the rate, then those that test it."""
+        tuning = [self._trial(depth, rate, self._active_tuning_seeds, "tuning") for rate in self.rates]
+        if any(trial.seeds for trial in tuning):
+            return [trial for trial in tuning if trial.seeds]
+        test = self._trial(depth, self._rate(depth), self.test_seeds[:count], "test")
+        return [test] if test.seeds else []
 
-    def _missing(self, depth: int, rate: float, seeds: Sequence[int], role: Literal["tuning", "test"]) -> Trial:
-        have = self.known.get((depth, rate), {})
+    def _trial(self, depth: int, rate: float, seeds: Sequence[int], role: Literal["tuning", "test"]) -> Trial:
+        have = self.outcomes.get((depth, rate), {})
         return Trial(depth, rate, tuple(seed for seed in seeds if seed not in have), role)
 
     @property
-    def _tuned(self) -> Sequence[int]:
-        """The seeds that choose, where there is a choice."""
-        return self.tuning if len(self.rates) > 1 else ()
+    def _active_tuning_seeds(self) -> Sequence[int]:
+        return self.tuning_seeds if len(self.rates) > 1 else ()
 
     def _rate(self, depth: int) -> float:
-        """The rate at which most tuning seeds train, then the one with the lowest median loss."""
-        return min(self.rates, key=lambda rate: self._rank(depth, rate))
+        """Return the rate at which most tuning seeds train, the lowest median loss breaking ties."""
+        return min(self.rates, key=lambda rate: self._selection_key(depth, rate))
 
-    def _rank(self, depth: int, rate: float) -> tuple[int, float]:
-        ends = [self.known[depth, rate][seed] for seed in self._tuned]
-        return rank([end.trained for end in ends], [end.loss for end in ends])
+    def _selection_key(self, depth: int, rate: float) -> tuple[int, float]:
+        outcomes = [self.outcomes[depth, rate][seed] for seed in self._active_tuning_seeds]
+        return selection_key([outcome.trained for outcome in outcomes], [outcome.loss for outcome in outcomes])
 
-    def _counts(self, depth: int) -> tuple[int, int]:
-        ends = self.known[depth, self._rate(depth)]
-        tests = [ends[seed].trained for seed in self.test if seed in ends]
-        return sum(tests), len(tests)
+    def _share(self, depth: int) -> Share:
+        outcomes = self.outcomes[depth, self._rate(depth)]
+        trained = [outcomes[seed].trained for seed in self.test_seeds if seed in outcomes]
+        return Share(sum(trained), len(trained))

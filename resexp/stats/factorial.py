@@ -1,7 +1,7 @@
-"""The factorial of residual scheme × norm placement, paired by seed: main effects and interactions.
+"""Main effects and interactions of residual scheme × norm placement, paired by seed.
 
-Each effect is a contrast, a difference of differences within a seed, so that paired.compare tests it. With y the
-outcomes and 0 the level that the others are held against (off, none):
+Each effect is a contrast within a seed, a difference or a difference of differences, so that `compare_pairs` tests it.
+With y the outcomes and 0 the baseline level (off, none):
 
 | effect | contrast of a seed |
 |---|---|
@@ -15,40 +15,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resexp.stats.paired import Alternative, Paired, Values, compare
+from resexp.stats.paired import Alternative, PairedResult, Values, compare_pairs
 
-BASES = ("off", "none")
+# Shapes: R residual schemes, N norm placements, S seeds.
+
+BASELINES = ("off", "none")
 Grid = Mapping[tuple[str, str], Mapping[int, float]]
 """Outcomes by (residual, norm), then by seed."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect: its name, what it is a difference from, and what the seeds say of it."""
+    """One effect: `name` is `residual=on` or `on × pre`, `kind` is `main, from <baseline>` or `interaction`."""
 
     name: str
     kind: str
-    paired: Paired
+    paired: PairedResult
 
 
 def is_factorial(levels: Mapping[tuple[str, str], object]) -> bool:
-    """Whether all combinations of at least two residual schemes and two norms are there."""
+    """Return whether `levels` has all combinations of at least two residual schemes and two norms."""
     residuals, norms = ({*column} for column in zip(*levels, strict=True)) if levels else (set(), set())
     return min(len(residuals), len(norms)) >= 2 and len(levels) == len(residuals) * len(norms)
 
 
-def factorial(grid: Grid, alternative: Alternative = "two-sided") -> list[Effect]:
-    """The main effects of residual and norm, then their interactions, on the seeds that all cells have.
+def factorial_effects(grid: Grid, alternative: Alternative = "two-sided") -> list[Effect]:
+    """Test the main effects of residual and norm, then their interactions, on the seeds that all cells have.
 
-    Raises ValueError where the grid is not complete.
+    Raises:
+        ValueError: the grid is not a complete factorial.
+
     """
     if not is_factorial(grid):
         raise ValueError("needs every combination of at least two residual schemes and two norms")
     seeds = sorted(set.intersection(*({*outcomes} for outcomes in grid.values())))
-    residuals, norms = (_levels([key[axis] for key in grid], BASES[axis]) for axis in (0, 1))
+    residuals, norms = (_baseline_first([key[axis] for key in grid], BASELINES[axis]) for axis in (0, 1))
     y_RNS = np.array([[[grid[r, n][seed] for seed in seeds] for n in norms] for r in residuals], dtype=np.float64)
     return [
-        Effect(name, kind, compare(contrast_S, alternative))
+        Effect(name, kind, compare_pairs(contrast_S, alternative))
         for name, kind, contrast_S in _contrasts(y_RNS, residuals, norms)
     ]
 
@@ -64,6 +68,6 @@ def _contrasts(y_RNS: Values, residuals: list[str], norms: list[str]) -> Iterato
             yield f"{residual} × {norm}", "interaction", from_none_RNS[r, n] - from_none_RNS[0, n]
 
 
-def _levels(found: list[str], base: str) -> list[str]:
-    """Different levels in their order, the one that the others are held against first."""
-    return sorted(dict.fromkeys(found), key=lambda level: level != base)
+def _baseline_first(levels: list[str], baseline: str) -> list[str]:
+    """Return the distinct levels in their order, the baseline first."""
+    return sorted(dict.fromkeys(levels), key=lambda level: level != baseline)

@@ -1,43 +1,54 @@
-"""The depth at which half of the replicates train, from successes at some depths: a penalized logistic fit.
+"""The depth at which half of the replicates train, by a penalized logistic fit to the shares trained at some depths.
 
-P(trained at depth L) = σ((ln D50 − ln L)/s). Where success and failure are separated, as a search by bisection leaves
-them, the likelihood is highest at s = 0; a penalty on ln s, the density of a normal distribution, keeps it away from
-there. The interval of D50 averages the penalized likelihood over s, as its profile does not; the center of the penalty
-was set where simulated searches (scripts/bench/simulations.py) are covered about as often as they should be.
+Model: P(trained at depth L) = σ((ln D50 − ln L)/s). If all replicates of the shallow depths train and none of the deep
+ones, as after a bisection, the likelihood is largest at s = 0. A normal penalty on ln s keeps s away from 0. The
+interval of D50 is that of the likelihood averaged over s; a profile likelihood would be too narrow. The center of the
+penalty was chosen so that the intervals of simulated searches reach their nominal coverage
+(scripts/bench/simulations.py).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-from resexp.formats import depth_text, interval_text, listed
+from resexp.stats.shares import Share, depth_bracket
 
-MIDDLE, SPREAD = np.log(0.3), 1.0
-"""Mean and standard deviation of the penalty on ln s."""
+PENALTY_MEAN, PENALTY_SD = np.log(0.3), 1.0
+"""Mean and standard deviation of the normal penalty on ln s."""
 COVERAGE = 0.95
-POINTS, SLOPES = 801, 61
-REACH = 16.0
-"""How far beyond the depths tried D50 is looked for, as a factor."""
+DEPTH_POINTS, SCALE_POINTS = 801, 61
+"""Size of the grid over ln D50 and ln s."""
+MARGIN = 16.0
+"""The grid over D50 extends beyond the depths tried by this factor."""
 
-Counts = Mapping[int, tuple[int, int]]
-"""Successes and replicates by depth."""
+# Shapes: M grid points of ln D50, S grid points of ln s.
 
 Grid = NDArray[np.float64]
 
 
+class LogisticFit(NamedTuple):
+    """D50 with the ends of its interval, and the width s of the transition in ln L."""
+
+    d50: float
+    low: float
+    high: float
+    scale: float
+
+
 @dataclass(frozen=True, kw_only=True)
-class Located:
-    """Where half of the replicates train.
+class DepthEstimate:
+    """The depth at which half of the replicates train.
 
     Attributes:
-        d50: the trainable depth; None where it is censored.
-        low, high: its 95 % interval; None where the depths tried do not bound it.
-        censored: `> L_max` or `< L_min` in figures, else None.
-        scale: s of the fit, the width of the transition in ln L; None where it is censored.
+        d50: the trainable depth in blocks; None if it is censored.
+        low, high: its 95 % interval; None if the depths tried do not bound it on that side.
+        censored: `> L_max` or `< L_min` with the deepest or shallowest depth tried; None if D50 lies between them.
+        scale: the width s of the transition in ln L; None if D50 is censored.
 
     """
 
@@ -47,89 +58,68 @@ class Located:
     censored: str | None
     scale: float | None
 
-    def __str__(self) -> str:
-        """`31 (95 % interval 24 to 40)`."""
-        return f"{self.middle} (95 % interval {self.span})"
-
     @property
-    def middle(self) -> str:
-        """`31`, or where it is censored."""
-        return depth_text(self.d50) if self.d50 else str(self.censored)
-
-    @property
-    def span(self) -> str:
-        """`24 to 40`, `24 or more`."""
-        return interval_text(self.low, self.high)
-
-    @property
-    def reach(self) -> float:
-        """By what arms are ordered: D50; beyond all others, or 0, where it is censored."""
+    def order_key(self) -> float:
+        """A number to order arms by: D50, or if it is censored ∞ above the depths tried and 0 below them."""
         return self.d50 or (math.inf if self.low else 0.0)
 
 
-def locate(counts: Counts, wider: float = 1.0) -> Located:
-    """Where half of the replicates train: the fit, between the depths at which the share first falls below a half.
+def estimate_depth(shares: Mapping[int, Share], widening: float = 1.0) -> DepthEstimate:
+    """Estimate D50 with its 95 % interval.
 
-    The interval is `wider` times as wide in ln L as the fit's, and no finer than these depths; where one of them is
-    missing D50 is censored. Raises ValueError as fit.
+    The interval is that of the fit, extended to the depths between which the share first falls below one half. If one
+    of these depths is missing, D50 is censored.
+
+    Args:
+        shares: share of trained replicates at each depth.
+        widening: factor on the width of the fit's interval in ln L.
+
+    Raises:
+        ValueError: there are no replicates.
+
     """
-    middle, *ends, scale = fit(counts)
-    least, most = (middle * (end / middle) ** wider for end in ends)
-    trains = {depth: 2 * successes >= total for depth, (successes, total) in counts.items() if total}
-    high = min((depth for depth, most_do in trains.items() if not most_do), default=None)
-    low = max((depth for depth, most_do in trains.items() if most_do and depth < (high or math.inf)), default=None)
+    d50, *ends, scale = fit_logistic(shares)
+    fit_low, fit_high = (d50 * (end / d50) ** widening for end in ends)
+    tried = [depth for depth, share in shares.items() if share.total]
+    bracket = depth_bracket(shares, crossing="first")
+    low, high = bracket.low, bracket.high
     if low is None:
-        return Located(d50=None, low=None, high=max(most, high or most), censored=f"< {min(trains)}", scale=None)
+        bound = max(fit_high, high or fit_high)
+        return DepthEstimate(d50=None, low=None, high=bound, censored=f"< {min(tried)}", scale=None)
     if high is None:
-        return Located(d50=None, low=min(least, low), high=None, censored=f"> {max(trains)}", scale=None)
-    return Located(d50=middle, low=min(least, low), high=max(most, high), censored=None, scale=scale)
+        return DepthEstimate(d50=None, low=min(fit_low, low), high=None, censored=f"> {max(tried)}", scale=None)
+    return DepthEstimate(d50=d50, low=min(fit_low, low), high=max(fit_high, high), censored=None, scale=scale)
 
 
-def fit(counts: Counts, coverage: float = COVERAGE) -> tuple[float, float, float, float]:
-    """D50, the interval's ends, and s. Raises ValueError where there are no replicates."""
-    tried = {depth: pair for depth, pair in counts.items() if pair[1]}
+def fit_logistic(shares: Mapping[int, Share], coverage: float = COVERAGE) -> LogisticFit:
+    """Fit D50 and s to the shares of trained replicates.
+
+    Returns:
+        The median of D50 and its central interval under the penalized likelihood averaged over s, and the most likely
+        s averaged over D50.
+
+    Raises:
+        ValueError: there are no replicates.
+
+    """
+    tried = {depth: share for depth, share in shares.items() if share.total}
     if not tried:
         raise ValueError("no replicates")
-    middle_M = np.linspace(np.log(min(tried) / REACH), np.log(max(tried) * REACH), POINTS)
-    log_s_S = np.linspace(MIDDLE - 3 * SPREAD, MIDDLE + 3 * SPREAD, SLOPES)
-    table_MS = _log_likelihood(tried, middle_M, log_s_S) - 0.5 * ((log_s_S - MIDDLE) / SPREAD) ** 2
-    weight_M = np.exp(logsumexp(table_MS, axis=1) - logsumexp(table_MS))
-    below_M = np.cumsum(weight_M)
+    log_d50_M = np.linspace(np.log(min(tried) / MARGIN), np.log(max(tried) * MARGIN), DEPTH_POINTS)
+    log_s_S = np.linspace(PENALTY_MEAN - 3 * PENALTY_SD, PENALTY_MEAN + 3 * PENALTY_SD, SCALE_POINTS)
+    penalized_MS = _log_likelihood(tried, log_d50_M, log_s_S) - 0.5 * ((log_s_S - PENALTY_MEAN) / PENALTY_SD) ** 2
+    weight_M = np.exp(logsumexp(penalized_MS, axis=1) - logsumexp(penalized_MS))
+    cumulative_M = np.cumsum(weight_M)
     tail = (1 - coverage) / 2
-    low, middle, high = (np.exp(np.interp(share, below_M, middle_M)) for share in (tail, 0.5, 1 - tail))
-    log_s = log_s_S[np.argmax(logsumexp(table_MS, axis=0))]
-    return float(middle), float(low), float(high), float(np.exp(log_s))
+    low, d50, high = (np.exp(np.interp(p, cumulative_M, log_d50_M)) for p in (tail, 0.5, 1 - tail))
+    log_s = log_s_S[np.argmax(logsumexp(penalized_MS, axis=0))]
+    return LogisticFit(float(d50), float(low), float(high), float(np.exp(log_s)))
 
 
-def deepest(found: Mapping[str, Located]) -> str:
-    """Which of some arms trains deepest, by D50, and whether the intervals overlap, in a sentence or two."""
-    order = sorted(found, key=lambda name: -found[name].reach)
-    first = found[order[0]]
-    tops = [name for name in order if found[name].reach == first.reach]
-    rest = order[len(tops) :]
-    if not first.reach:
-        return f"D50 is {first.censored} of {listed(tops)}: half of the seeds train at no depth tried."
-    if len(order) == 1:
-        return f"The trainable depth D50 of {order[0]} is {first}."
-    if len(tops) > 1:
-        head = f"{listed(tops)} train deepest, beyond what was tried ({first.censored})"
-        head += "." if rest else ": a larger depth would tell them apart."
-    else:
-        head = f"{tops[0]} trains deepest: D50 is {first}."
-    if not rest:
-        return head
-    low = min(found[name].low or 0.0 for name in tops)
-    near = [name for name in rest if (found[name].high or math.inf) > low]
-    if near:
-        said = listed([f"{name}, {found[name]}" for name in near])
-        return f"{head} The interval overlaps with that of {said}: the order is not settled."
-    return f"{head} Next is {rest[0]} with {found[rest[0]]}; the intervals do not overlap."
-
-
-def _log_likelihood(counts: Counts, middle_M: Grid, log_s_S: Grid) -> Grid:
-    """Of each midpoint ln D50 and each ln s."""
-    total = np.zeros((len(middle_M), len(log_s_S)))
-    for depth, (successes, replicates) in counts.items():
-        z_MS = (middle_M[:, None] - np.log(depth)) / np.exp(log_s_S)
-        total += successes * log_expit(z_MS) + (replicates - successes) * log_expit(-z_MS)
-    return total
+def _log_likelihood(shares: Mapping[int, Share], log_d50_M: Grid, log_s_S: Grid) -> Grid:
+    """Return the log-likelihood (M, S) at each ln D50 and ln s."""
+    total_MS = np.zeros((len(log_d50_M), len(log_s_S)))
+    for depth, share in shares.items():
+        z_MS = (log_d50_M[:, None] - np.log(depth)) / np.exp(log_s_S)
+        total_MS += share.count * log_expit(z_MS) + (share.total - share.count) * log_expit(-z_MS)
+    return total_MS

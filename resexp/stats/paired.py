@@ -1,8 +1,8 @@
-"""Paired comparisons: differences d_i between two arms that share a seed, their test, their interval, equivalence.
+"""Comparison of two arms paired by seed: sign-flip test, confidence intervals, equivalence.
 
-The test flips signs: under the hypothesis that an arm makes no difference, d_i and −d_i are equally likely, so that p
-is the share of the 2ⁿ sign patterns whose mean is as extreme as the one seen (Fisher 1935). It is exact, and it cannot
-be below 2/2ⁿ two-sided or 1/2ⁿ one-sided.
+The data are differences d_i between two arms that share seed i. If the arm makes no difference, d_i and −d_i are
+equally likely. The p-value of the sign-flip test is the share of the 2ⁿ sign patterns whose mean is at least as extreme
+as the observed one (Fisher 1935). The test is exact; its p-value is at least 2/2ⁿ two-sided and 1/2ⁿ one-sided.
 """
 
 import math
@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 Alternative = Literal["two-sided", "less", "greater"]
-"""What would count: any difference, or a mean difference below, or above, 0."""
+"""The alternative hypothesis: the mean difference is not 0, below 0, or above 0."""
 
 LEVEL = 0.05
-EXACT = 16
-"""The most differences of which every sign pattern is looked at; with more, PATTERNS random ones."""
-PATTERNS = 1 << EXACT
+"""The significance level."""
+MAX_EXACT = 16
+"""The most differences for which all sign patterns are enumerated."""
+RANDOM_PATTERNS = 1 << MAX_EXACT
+"""Sign patterns drawn for more differences than that."""
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval; infinite where the data say nothing."""
+    """A confidence interval with its coverage; its ends are infinite if there are too few data."""
 
     low: float
     high: float
@@ -35,18 +37,18 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """What n paired differences say of their mean.
+class PairedResult:
+    """Estimates and test of the mean of n paired differences.
 
     Attributes:
-        n: how many.
-        mean: their mean; nan where there are none.
-        effect: the mean in standard deviations of the differences, with Hedges' correction for small n; infinite where
-            they are all the same, nan where n < 2.
+        n: number of differences.
+        mean: their mean; nan if n = 0.
+        effect: Hedges' g, the mean in standard deviations of the differences, corrected for small n; infinite if all
+            differences are equal and not 0, nan if n < 2.
         interval: Student's 95 % interval of the mean.
         extremes: the least and the largest difference, an exact interval of the median with coverage 1 − 2/2ⁿ.
-        p: of the sign-flip test.
-        p_least: the smallest that p could have been at this n.
+        p: p-value of the sign-flip test.
+        p_least: the smallest p-value possible at this n.
 
     """
 
@@ -59,50 +61,76 @@ class Paired:
     p_least: float
 
 
-def compare(differences: Sequence[float] | Values, alternative: Alternative = "two-sided") -> Paired:
-    """All of it. Raises ValueError where a difference is not finite: what diverged has a place on the scale y."""
-    d = _checked(differences)
+def compare_pairs(differences: Sequence[float] | Values, alternative: Alternative = "two-sided") -> PairedResult:
+    """Estimate and test the mean of paired differences.
+
+    Args:
+        differences: one per seed, (n,); may be empty.
+        alternative: the alternative hypothesis of the test.
+
+    Raises:
+        ValueError: a difference is not finite. Diverged replicates have a finite value on the scale y (`log_loss`).
+
+    """
+    d = _as_differences(differences)
     n = len(d)
     low, high = (float(d.min()), float(d.max())) if n else (-math.inf, math.inf)
     extremes = Interval(low, high, 1 - 2.0 ** (1 - n) if n else 1.0)
     mean = float(d.mean()) if n else math.nan
-    p, least = sign_flip(d, alternative), smallest_p(n, alternative)
-    return Paired(n, mean, _hedges(d), t_interval(d), extremes, p, least)
+    p, least = sign_flip_test(d, alternative), smallest_p(n, alternative)
+    return PairedResult(n, mean, _hedges_g(d), t_interval(d), extremes, p, least)
 
 
-def sign_flip(differences: Sequence[float] | Values, alternative: Alternative = "two-sided") -> float:
-    """P of the sign-flip test of a mean of 0; 1 where there are no differences. Raises ValueError as compare."""
-    d = _checked(differences)
+def sign_flip_test(differences: Sequence[float] | Values, alternative: Alternative = "two-sided") -> float:
+    """Return the p-value of the paired sign-flip test (H0: the differences are symmetric about 0).
+
+    Exact for n ≤ 16; otherwise from 2¹⁶ sign patterns, the observed one and random ones from a fixed seed.
+
+    Args:
+        differences: one per seed, (n,).
+        alternative: "less" and "greater" test for a mean difference below and above 0.
+
+    Returns:
+        The p-value; 1 if there are no differences.
+
+    Raises:
+        ValueError: a difference is not finite.
+
+    """
+    d = _as_differences(differences)
     if alternative == "less":
-        return sign_flip(-d, "greater")
-    if len(d) <= EXACT:
+        return sign_flip_test(-d, "greater")
+    if len(d) <= MAX_EXACT:
         sums = np.zeros(1)
         for size in np.abs(d):
             sums = np.concatenate([sums + size, sums - size])
-    else:  # the pattern that was seen is one of those looked at, so that the test keeps its level
-        signs = np.random.default_rng(0).integers(0, 2, (PATTERNS - 1, len(d)), dtype=np.int8) * 2 - 1
+    else:  # with the observed pattern among them the test keeps its level
+        signs = np.random.default_rng(0).integers(0, 2, (RANDOM_PATTERNS - 1, len(d)), dtype=np.int8) * 2 - 1
         sums = np.append(signs @ np.abs(d), d.sum())
-    seen, ties = d.sum(), 1e-9 * np.abs(d).sum()
-    extreme = np.abs(sums) >= abs(seen) - ties if alternative == "two-sided" else sums >= seen - ties
+    observed, tolerance = d.sum(), 1e-9 * np.abs(d).sum()
+    extreme = np.abs(sums) >= abs(observed) - tolerance if alternative == "two-sided" else sums >= observed - tolerance
     return float(extreme.mean())
 
 
 def smallest_p(n: int, alternative: Alternative = "two-sided") -> float:
-    """The smallest p that n paired differences can reach."""
+    """Return the smallest p-value that the sign-flip test can reach with n differences."""
     if n == 0:
         return 1.0
     sides = 2 if alternative == "two-sided" else 1
-    return sides / 2**n if n <= EXACT else 1 / PATTERNS
+    return sides / 2**n if n <= MAX_EXACT else 1 / RANDOM_PATTERNS
 
 
 def seeds_needed(comparisons: int = 1, alternative: Alternative = "two-sided", level: float = LEVEL) -> int:
-    """The least n at which one of a family of `comparisons` can reach an adjusted p ≤ `level`: ⌈log₂(2m/level)⌉."""
+    """Return the least n at which one of m `comparisons` can reach an adjusted p ≤ `level`.
+
+    That is ⌈log₂(2m/level)⌉ two-sided, ⌈log₂(m/level)⌉ one-sided.
+    """
     sides = 2 if alternative == "two-sided" else 1
     return max(1, math.ceil(math.log2(sides * max(1, comparisons) / level) - 1e-12))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p of a family, adjusted so that any false positive among them has probability ≤ the level (Holm 1979)."""
+    """Return p-values adjusted by Holm's step-down method (1979), which controls the family-wise error rate."""
     m, adjusted, highest = len(p_values), [0.0] * len(p_values), 0.0
     for rank, i in enumerate(sorted(range(m), key=lambda i: p_values[i])):
         highest = max(highest, min(1.0, (m - rank) * p_values[i]))
@@ -111,20 +139,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def t_interval(differences: Sequence[float] | Values, coverage: float = 0.95) -> Interval:
-    """Student's interval of the mean; infinite where n < 2. Raises ValueError as compare."""
-    d = _checked(differences)
+    """Return Student's confidence interval of the mean; its ends are infinite if n < 2.
+
+    Raises:
+        ValueError: a difference is not finite.
+
+    """
+    d = _as_differences(differences)
     n = len(d)
     if n < 2:
         return Interval(-math.inf, math.inf, coverage)
-    half = float(stdtrit(n - 1, (1 + coverage) / 2)) * float(d.std(ddof=1)) / math.sqrt(n)
-    return Interval(float(d.mean()) - half, float(d.mean()) + half, coverage)
+    half_width = float(stdtrit(n - 1, (1 + coverage) / 2)) * float(d.std(ddof=1)) / math.sqrt(n)
+    return Interval(float(d.mean()) - half_width, float(d.mean()) + half_width, coverage)
 
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided tests (Schuirmann 1987), by the 90 % interval of the mean difference in nats.
+    """The result of an equivalence test.
 
-    `equivalent` where it lies within ± margin, `different` where it lies outside, else `inconclusive`.
+    Attributes:
+        word: `equivalent` if the interval lies within ± margin, `different` if it lies beyond one of the margins, else
+            `inconclusive`.
+        interval: the 90 % interval of the mean difference in nats.
+        margin: in nats.
+
     """
 
     word: Literal["equivalent", "different", "inconclusive"]
@@ -133,7 +171,16 @@ class Equivalence:
 
 
 def tost(differences: Sequence[float] | Values, margin: float) -> Equivalence:
-    """Whether a mean difference in nats is as good as none. Raises ValueError as compare."""
+    """Test the equivalence of two arms by two one-sided t tests at 5 % (Schuirmann 1987).
+
+    Args:
+        differences: in nats, one per seed, (n,).
+        margin: the largest mean difference in nats that counts as none.
+
+    Raises:
+        ValueError: a difference is not finite.
+
+    """
     interval = t_interval(differences, 0.90)
     if -margin < interval.low and interval.high < margin:
         return Equivalence("equivalent", interval, margin)
@@ -141,28 +188,28 @@ def tost(differences: Sequence[float] | Values, margin: float) -> Equivalence:
     return Equivalence("different" if outside else "inconclusive", interval, margin)
 
 
-def margin_of(loss_constant: float, loss_reference: float | None) -> float:
-    """The margin of equivalence of a task, max(0.02 (ℓ0 − ℓ_ref), 0.02) nat."""
+def equivalence_margin(loss_constant: float, loss_reference: float | None) -> float:
+    """Return the margin of equivalence of a task, max(0.02 (ℓ0 − ℓ_ref), 0.02) nats; ℓ_ref counts as 0 if None."""
     return max(0.02 * (loss_constant - (loss_reference or 0.0)), 0.02)
 
 
-def by_seed(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[tuple[int, ...], Values]:
-    """The seeds that both have, ascending, and the differences a − b (n,)."""
+def paired_differences(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[tuple[int, ...], Values]:
+    """Return the seeds that both have, ascending, and the differences a − b (n,)."""
     seeds = tuple(sorted(a.keys() & b.keys()))
     return seeds, np.array([a[seed] - b[seed] for seed in seeds], dtype=np.float64)
 
 
-def _hedges(d: Values) -> float:
+def _hedges_g(d: Values) -> float:
     n = len(d)
     if n < 2:
         return math.nan
-    mean, spread = float(d.mean()), float(d.std(ddof=1))
-    if spread <= 1e-12 * abs(mean):
+    mean, sd = float(d.mean()), float(d.std(ddof=1))
+    if sd <= 1e-12 * abs(mean):
         return math.copysign(math.inf, mean) if mean else 0.0
-    return mean / spread * (1 - 3 / (4 * n - 5))
+    return mean / sd * (1 - 3 / (4 * n - 5))
 
 
-def _checked(differences: Sequence[float] | Values) -> Values:
+def _as_differences(differences: Sequence[float] | Values) -> Values:
     d = np.asarray(differences, dtype=np.float64)
     if d.ndim != 1 or not np.isfinite(d).all():
         raise ValueError("differences must be finite numbers in one dimension")

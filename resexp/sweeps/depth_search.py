@@ -13,7 +13,7 @@ from resexp.config.errors import InputError
 from resexp.config.grid import is_grid
 from resexp.launcher.local import finished
 from resexp.record.result import CellResult
-from resexp.stats.depth import Depth50, DepthSearch, Trial, TrialOutcome
+from resexp.stats.depth import DepthSearch, DepthSearchEstimate, Trial, TrialOutcome
 from resexp.sweeps.estimate import missing
 from resexp.sweeps.job import CallbackFor, Jobs
 from resexp.sweeps.manifest import SweepManifest
@@ -52,20 +52,20 @@ class ArmSearch:
     failed: str | None = None
 
     @property
-    def found(self) -> Depth50 | None:
+    def found(self) -> DepthSearchEstimate | None:
         """What the search found; None where it has not ended."""
         return None if self.failed or self.search.ask() else self.search.estimate()
 
     @property
     def runs(self) -> int:
         """How many replicates it knows."""
-        return sum(map(len, self.search.known.values()))
+        return sum(map(len, self.search.outcomes.values()))
 
     def job(self, trial: Trial) -> list[str]:
         """The overrides of the cell of a trial."""
         searched = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
         if len(self.search.rates) > 1:
-            searched.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning))}]")
+            searched.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning_seeds))}]")
         return [*self.overrides, *searched]
 
     def take(self, trial: Trial, result: CellResult) -> None:

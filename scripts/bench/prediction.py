@@ -20,7 +20,7 @@ from resexp.analysis.diagnosis import Probed
 from resexp.cells.interrupt import Stop
 from resexp.cells.probe import look
 from resexp.config.compose import Composer
-from resexp.stats.calibration import Confusion, fit_limits, fit_majority, left_out
+from resexp.stats.calibration import ConfusionMatrix, fit_limits, fit_majority, predict_left_out
 from resexp.sweeps.job import no_callback
 from resexp.sweeps.sweep import sweep
 
@@ -79,7 +79,7 @@ def rows(cells: Sequence[Predicted]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
 
     def row(rule: str, out: str, predicted: np.ndarray, among: Any = slice(None)) -> str:
-        c = Confusion.of(predicted[among], trained[among])
+        c = ConfusionMatrix.of(predicted[among], trained[among])
         counts = c.trained_trained, c.not_not, c.not_trained, c.trained_not
         return f"| {rule} | {out} | {c.balanced_accuracy:.3f} | {' | '.join(map(str, counts))} |"
 
@@ -94,7 +94,7 @@ def rows(cells: Sequence[Predicted]) -> Iterator[str]:
             ("depth alone", fit_limits, depth),
             ("what most do", fit_majority, depth),
         ):
-            yield row(rule, out, left_out(fit, known, trained, groups))
+            yield row(rule, out, predict_left_out(fit, known, trained, groups))
     told = np.array([cell.theory for cell in cells])
     yield row("`resexp probe` as it is", "all", told)
     for name in sorted({*sets}) if len({*sets}) > 1 else ():

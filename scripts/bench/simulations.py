@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from resexp.stats.depth import Depth50, DepthSearch, TrialOutcome
-from resexp.stats.factorial import factorial
-from resexp.stats.paired import compare, holm, sign_flip, tost
+from resexp.stats.depth import DepthSearch, DepthSearchEstimate, TrialOutcome
+from resexp.stats.factorial import factorial_effects
+from resexp.stats.paired import compare_pairs, holm, sign_flip_test, tost
 
 SEEDS = (5, 8)
 SIMULATIONS, SEARCHES, FAMILY = 8000, 1000, 6
@@ -56,16 +56,16 @@ def tests(rng: np.random.Generator) -> Iterator[Row]:
         for noise, draw in NOISES.items():
             d_NS = draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))
             for sided, least in (("two-sided", 2), ("less", 1)):
-                p = [sign_flip(d_S, sided) for d_S in d_NS]  # type: ignore[arg-type]
+                p = [sign_flip_test(d_S, sided) for d_S in d_NS]  # type: ignore[arg-type]
                 note = f"≤ 5 % (its p is ≥ {least / 2**n:.3g})"
                 yield share(f"sign-flip test, {sided}, n = {n}, {noise}: p ≤ .05", note, [x <= 0.05 for x in p])
         # the arms share a baseline, and with it the family's differences are dependent
         y_NFS = rng.normal(0, 1, (SIMULATIONS // 2, FAMILY + 1, n))
-        families = [holm([sign_flip(y_FS[0] - y_S) for y_S in y_FS[1:]]) for y_FS in y_NFS]
+        families = [holm([sign_flip_test(y_FS[0] - y_S) for y_S in y_FS[1:]]) for y_FS in y_NFS]
         named = f"Holm over {FAMILY} comparisons with one arm, n = {n}: any p ≤ .05"
         yield share(named, "≤ 5 %", [min(family) <= 0.05 for family in families])
         y_NRNS = rng.normal(0, 1, (SIMULATIONS // 4, 2, 3, n)) + rng.normal(0, 1, (SIMULATIONS // 4, 1, 1, n))
-        found = [[e.paired.p for e in factorial(_grid(y))] for y in y_NRNS]
+        found = [[e.paired.p for e in factorial_effects(_grid(y))] for y in y_NRNS]
         yield share(f"factorial, n = {n}: p ≤ .05 of an effect", "≤ 5 %", [p <= 0.05 for ps in found for p in ps])
         yield share(f"factorial, Holm over its 5, n = {n}: any p ≤ .05", "≤ 5 %", [min(holm(p)) <= 0.05 for p in found])
 
@@ -79,7 +79,7 @@ def intervals(rng: np.random.Generator) -> Iterator[Row]:
     """Intervals of a mean difference of 1, and of equivalence at the margin, where it must not be found."""
     for n in SEEDS:
         for noise, draw in NOISES.items():
-            found = [compare(d_S) for d_S in 1 + draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))]
+            found = [compare_pairs(d_S) for d_S in 1 + draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))]
             held = [f.interval.low <= 1 <= f.interval.high for f in found]
             yield share(f"t interval, n = {n}, {noise}: holds the mean", "95 %", held)
             held = [f.extremes.low <= 1 <= f.extremes.high for f in found]
@@ -93,7 +93,7 @@ def intervals(rng: np.random.Generator) -> Iterator[Row]:
             yield share(f"{named}: `different`", "≤ 5 %", [w == "different" for w in words])
     for n in SEEDS:  # few seeds say little of how often one diverges
         d_NS = 8.0 * (rng.random((SIMULATIONS, n)) < 0.1) + rng.normal(0, 1, (SIMULATIONS, n))
-        found = [compare(d_S) for d_S in d_NS]
+        found = [compare_pairs(d_S) for d_S in d_NS]
         held = [f.interval.low <= 0.8 <= f.interval.high for f in found]
         yield share(f"t interval, n = {n}, A alone diverges in one seed of ten: holds the mean", "95 %", held)
 
@@ -103,7 +103,7 @@ def chance(depth: float, reach: float, s: float) -> float:
     return float(1 / (1 + (depth / reach) ** (1 / s)))
 
 
-def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> Depth50:
+def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> DepthSearchEstimate:
     """A search of an arm that trains to `d50` times what `rates` says of each learning rate."""
     asked = DepthSearch(rates=[*rates])
     while trials := asked.ask():

@@ -27,7 +27,7 @@ def test_lines_are_near_what_a_wide_network_shows(cell, arm):
     lines = expected(wide, known)
     assert lines.keys() == {"stream_rms", "stream_grad"}
     for name, line in lines.items():
-        np.testing.assert_allclose(known[name].middle[0], line, rtol=0.1, err_msg=name)
+        np.testing.assert_allclose(known[name].median[0], line, rtol=0.1, err_msg=name)
 
 
 @pytest.mark.slow

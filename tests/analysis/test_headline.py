@@ -7,6 +7,7 @@ import pytest
 from resexp.analysis.costs import costs, price
 from resexp.analysis.groups import groups
 from resexp.analysis.headline import answer, half_text
+from resexp.analysis.sentences import d50_interval_text, d50_with_interval
 from resexp.analysis.statements import factorials, statements
 from resexp.record.index import scan
 
@@ -98,9 +99,10 @@ def test_from_three_depths_on_each_arm_has_a_d50(make):
         make("none+plain", depth, 0.1 if depth == 8 else 2.31, seeds=8)
     deep, shallow = _group().lines
     assert 24 == deep.located.low < deep.located.d50 < deep.located.high == 48
-    assert half_text(deep) == f"{deep.located.d50:.0f} ({deep.located.span})"
+    assert half_text(deep) == f"{deep.located.d50:.0f} ({d50_interval_text(deep.located)})"
     said = " ".join(answer(_group()).sentences)
-    assert f"pre+residual trains deepest: D50 is {deep.located}. Next is none+plain with {shallow.located}" in said
+    assert f"pre+residual trains deepest: D50 is {d50_with_interval(deep.located)}. Next is" in said
+    assert f"Next is none+plain with {d50_with_interval(shallow.located)}" in said
     make("post+residual", 8)
     assert [line.name for line in _group().lines if line.located] == ["pre+residual", "none+plain"]
 

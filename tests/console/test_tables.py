@@ -11,7 +11,7 @@ from rich.console import Console
 from resexp.console import tables
 from resexp.console.listing import MANY, Listing
 from resexp.record.result import CellResult, Replicate
-from resexp.stats.scores import Scored
+from resexp.stats.scores import Scores
 from resexp.stats.verdict import Reference
 
 TEN = Reference(math.log(10), 0.0, 0.1, 1438)
@@ -51,7 +51,7 @@ def test_names_are_printed_as_they_are():
 
 
 def test_what_is_listed_beside_the_order():
-    met, never, unknown = Scored(0.5, 120, False), Scored(0.1, 300, True), Scored()
+    met, never, unknown = Scores(0.5, 120, False), Scores(0.1, 300, True), Scores()
     assert [*map(tables.to_target, (met, never, unknown))] == ["120", "> 300", "–"]
     text = _text(tables.runs_table([_result(depth=8), _result(depth=16)], {"to target": ["120", "> 300"]}))
     assert [line.split()[-2:] for line in text.splitlines()[4:6]] == [["0.0100", "120"], [">", "300"]]
@@ -59,7 +59,7 @@ def test_what_is_listed_beside_the_order():
 
 
 def test_the_seeds_of_a_cell_with_their_scores():
-    text = _text(tables.replicates_table(_result(), {0: Scored(0.5, 4, False), 1: Scored(0.2, 9, True)}))
+    text = _text(tables.replicates_table(_result(), {0: Scores(0.5, 4, False), 1: Scores(0.2, 9, True)}))
     assert [line.split()[-2:] for line in text.splitlines()[3:5]] == [["0.500", "4"], [">", "9"]]
     lost = [Replicate(0, 7, False, 2.4, None)]
     text = _text(tables.replicates_table(dataclasses.replace(_result(), replicates=lost), {}), 160)

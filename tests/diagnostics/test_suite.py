@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from resexp.analysis.quantities import DISPLAYS, NETWORK_WIDE
 from resexp.config.errors import InputError
 from resexp.diagnostics.suite import Suite
-from resexp.stats.quantities import LOOKS, NETWORK_WIDE
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "resexp" / "diagnostics"
@@ -30,7 +30,7 @@ def test_each_quantity_is_explained_and_shown(quantity):
     for word in ("Unit: ", "Cost: ", "(R"):
         assert word in said
     assert re.search(rf"^\| .*`{quantity}`", (ROOT / "README.md").read_text(), re.M)
-    assert quantity in LOOKS
+    assert quantity in DISPLAYS
 
 
 def test_light_is_a_part_of_full(cell):

@@ -14,7 +14,7 @@ from resexp.cli.main import main
 from resexp.record.frames import _table, load
 from resexp.record.result import CellResult, Replicate
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
-from resexp.stats.scores import score, steps_to
+from resexp.stats.scores import score, steps_to_target
 from resexp.stats.verdict import Reference
 
 TEN = Reference(math.log(10), 0.05, 0.1, 1438)
@@ -98,7 +98,7 @@ def test_scores_are_those_of_the_curves(outputs):
         rates = {"pre": [9.0, 4.0, 1.0], "none": [-1.0, 0.01]}[row.id.rstrip("0").rstrip("8")]
         losses = _losses(row.seed, rates[row.seed])
         assert row.score == pytest.approx(score(losses, STEPS, TEN))
-        met = steps_to(TEN.loss_target, losses, STEPS)
+        met = steps_to_target(TEN.loss_target, losses, STEPS)
         assert (row.steps_to_target, row.censored) == (met.steps, met.censored)
     cells = load(outputs).cells.set_index("norm")
     assert cells["score"]["pre"] == pytest.approx(replicates["score"][2:].mean())

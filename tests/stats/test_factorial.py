@@ -1,11 +1,11 @@
-"""The factorial of residual × norm."""
+"""Factorial effects of residual × norm."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.stats.factorial import factorial, is_factorial
+from resexp.stats.factorial import factorial_effects, is_factorial
 
 LEVELS = [(r, n) for r in ("on", "off") for n in ("pre", "none", "post")]
 
@@ -16,20 +16,20 @@ def _grid(y, seeds=range(8)):
 
 
 def _means(grid):
-    return {effect.name: effect.paired.mean for effect in factorial(grid)}
+    return {effect.name: effect.paired.mean for effect in factorial_effects(grid)}
 
 
-def test_effects_of_a_known_table():
+def test_the_effects_of_a_known_table_are_recovered():
     truth = {"residual=on": -2.0, "norm=pre": 0.5, "norm=post": 0.0, "on × pre": -1.0, "on × post": 0.0}
     effect = {"on": -2 + 1 / 3, "off": 0, "pre": 1.0, "post": 0, "none": 0}
     grid = _grid(lambda r, n: effect[r] + effect[n] - ((r, n) == ("on", "pre")))
     assert _means(grid) == pytest.approx(truth)
-    assert all(e.paired.p == e.paired.p_least for e in factorial(grid) if abs(e.paired.mean) > 0.1)
+    assert all(e.paired.p == e.paired.p_least for e in factorial_effects(grid) if abs(e.paired.mean) > 0.1)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=6, max_size=6))
-def test_the_effects_rebuild_the_table(values):
-    """Five contrasts and the mean are all that six cells hold."""
+def test_the_effects_determine_the_table_up_to_its_mean(values):
+    """Six cells have five contrasts and a mean."""
     table = dict(zip(LEVELS, values, strict=True))
     found = _means({level: {0: value} for level, value in table.items()})
     mean = np.mean([table["off", n] for n in ("none", "pre", "post")])
@@ -40,14 +40,14 @@ def test_the_effects_rebuild_the_table(values):
         assert table["off", n] - table["off", "none"] == pytest.approx(main - extra / 2, abs=1e-9)
 
 
-def test_only_shared_seeds_count_and_the_grid_must_be_complete():
+def test_only_shared_seeds_count_and_incomplete_grids_are_refused():
     grid = _grid(lambda r, n: 0.0)
     grid["on", "pre"] = {s: grid["on", "pre"][s] for s in (1, 2)}
-    assert {e.paired.n for e in factorial(grid)} == {2}
+    assert {e.paired.n for e in factorial_effects(grid)} == {2}
     grid["on", "pre"] = {}
-    assert {(e.paired.n, e.paired.p) for e in factorial(grid)} == {(0, 1.0)}
+    assert {(e.paired.n, e.paired.p) for e in factorial_effects(grid)} == {(0, 1.0)}
     del grid["on", "pre"]
     assert not is_factorial(grid)
     assert not is_factorial({})
     with pytest.raises(ValueError, match="every combination"):
-        factorial(grid)
+        factorial_effects(grid)

@@ -1,10 +1,10 @@
-"""From the rows of a layer file to arrays and a few numbers."""
+"""Profiles and summaries of layer measurements."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.stats.profile import profiles, signals
+from resexp.stats.profile import layer_summaries, profiles
 
 
 def columns(*rows):
@@ -18,23 +18,23 @@ def columns(*rows):
     }
 
 
-def test_values_stand_where_they_belong():
+def test_profiles_place_each_value_by_step_seed_and_layer():
     found = profiles(columns((3, 0, 1, "a", 1.0), (1, 0, 2, "a", 2.0), (1, 10, 1, "a", 4.0), (1, 0, -1, "b", 8.0)))
     assert found["a"].seeds.tolist() == [1, 3]
     assert found["a"].steps.tolist() == [0, 10]
     np.testing.assert_array_equal(found["a"].values, [[[np.nan, 2], [1, np.nan]], [[4, np.nan], [np.nan, np.nan]]])
-    np.testing.assert_array_equal(found["a"].middle, [[1, 2], [4, np.nan]])
-    assert [found[name].is_of_network for name in "ab"] == [False, True]
+    np.testing.assert_array_equal(found["a"].median, [[1, 2], [4, np.nan]])
+    assert [found[name].is_network_wide for name in "ab"] == [False, True]
     assert profiles({}) == {}
 
 
 @given(st.floats(0.1, 10), st.floats(1e-3, 1e3), st.integers(1, 30))
-def test_a_geometric_stream_has_its_gain(gain, start, depth):
+def test_summaries_of_a_geometric_stream_recover_its_gain(gain, start, depth):
     rows = [(0, 0, layer, "stream_rms", start * gain**layer) for layer in range(depth + 1)]
     rows += [(0, 0, layer, "stream_grad", gain**-layer) for layer in range(depth + 1)]
     rows += [(0, 0, layer, "dead_fraction", layer % 2 or np.nan) for layer in range(1, depth + 1)]
-    found = signals(profiles(columns(*rows)), 0)
+    found = layer_summaries(profiles(columns(*rows)), 0)
     np.testing.assert_allclose(found["rms_gain"], [gain], rtol=1e-9)
     np.testing.assert_allclose(found["gradient_ratio"], [gain**depth], rtol=1e-9)
     np.testing.assert_allclose(found["dead_fraction"], [1.0])
-    assert signals(profiles(columns(*rows)), 1) == {}
+    assert layer_summaries(profiles(columns(*rows)), 1) == {}

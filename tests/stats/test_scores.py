@@ -1,4 +1,4 @@
-"""Scores of a training."""
+"""Scores, steps to target and sensitivity."""
 
 import math
 
@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.stats.scores import StepsTo, log_loss, lr_sensitivity, median_steps, score, smoothed, steps_to
+from resexp.stats.scores import (
+    StepsToTarget,
+    log_loss,
+    lr_sensitivity,
+    median_steps,
+    running_median,
+    score,
+    steps_to_target,
+)
 from resexp.stats.verdict import Outcome, Reference
 
 TEN = Reference(math.log(10), 0.0, 0.1, 1438)
@@ -29,7 +37,7 @@ def test_the_score_of_known_curves():
 
 
 @given(curves, st.integers(0, 119))
-def test_a_score_lies_in_0_to_1_and_a_lower_loss_never_lowers_it(losses, at):
+def test_the_score_lies_in_0_to_1_and_a_lower_loss_never_lowers_it(losses, at):
     before = score(losses, 120, TEN)
     assert 0 <= before <= 1
     if at < len(losses) and math.isfinite(losses[at]):
@@ -38,34 +46,35 @@ def test_a_score_lies_in_0_to_1_and_a_lower_loss_never_lowers_it(losses, at):
 
 
 @given(st.lists(st.floats(0, 10), max_size=80).map(np.array))
-def test_smoothing_keeps_length_and_range(losses):
-    found = smoothed(losses, 100)
+def test_the_running_median_keeps_length_and_range(losses):
+    found = running_median(losses, 100)
     assert len(found) == len(losses)
     assert len(losses) == 0 or losses.min() <= found.min() <= found.max() <= losses.max()
 
 
 def test_steps_to_a_target_are_censored_at_the_budget():
     falling = np.linspace(2, 0, 100)
-    met = steps_to(0.99, falling, 100)
-    assert met == StepsTo(61, censored=False)  # the median of 20 lags by ten
-    assert smoothed(falling, 100)[met.steps - 2] > 0.99 >= smoothed(falling, 100)[met.steps - 1]
-    assert steps_to(-1, falling, 100) == StepsTo(100, censored=True)
-    assert steps_to(0.5, np.array([2.0, math.nan, 0.1]), 100) == StepsTo(100, censored=True)
-    assert steps_to(0.5, np.array([]), 100) == StepsTo(100, censored=True)
-    early, late, never = StepsTo(3, censored=False), StepsTo(9, censored=False), StepsTo(5, censored=True)
+    reached = steps_to_target(0.99, falling, 100)
+    assert reached == StepsToTarget(61, censored=False)  # the median of 20 lags by ten
+    assert running_median(falling, 100)[reached.steps - 2] > 0.99 >= running_median(falling, 100)[reached.steps - 1]
+    assert steps_to_target(-1, falling, 100) == StepsToTarget(100, censored=True)
+    assert steps_to_target(0.5, np.array([2.0, math.nan, 0.1]), 100) == StepsToTarget(100, censored=True)
+    assert steps_to_target(0.5, np.array([]), 100) == StepsToTarget(100, censored=True)
+    early, late = StepsToTarget(3, censored=False), StepsToTarget(9, censored=False)
+    never = StepsToTarget(5, censored=True)
     assert median_steps([never, late, early]) == late
     assert median_steps([never, never, early]) == never
     assert median_steps([]) is None
 
 
-def test_sensitivity_to_the_rate():
+def test_the_sensitivity_is_the_mean_excess_loss_over_the_best_rate():
     assert lr_sensitivity({1e-3: [0.1, 0.1], 1e-2: [0.1]}, TEN) == 0
     assert lr_sensitivity({1e-3: [0.1], 1e-2: [None]}, TEN) == pytest.approx((math.log(10) - 0.1) / 2)
     assert lr_sensitivity({1e-3: [0.1], 1e-2: []}, TEN) is None
     assert lr_sensitivity({}, TEN) is None
 
 
-def test_the_scale_of_comparisons_has_a_place_for_what_diverged():
+def test_diverged_replicates_have_the_largest_log_loss():
     most = math.log(2 * math.log(10))
     assert log_loss(_outcome(0.5), TEN) == pytest.approx(math.log(0.5))
     assert log_loss(_outcome(0.0), TEN) == math.log(1e-3)

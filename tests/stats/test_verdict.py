@@ -31,11 +31,11 @@ def _outcome(end, *, accuracy=0.5, initial=2.4, lowest=None, finite=True):
         (_outcome(600.0, initial=1e7, accuracy=0.4), "slow"),
     ],
 )
-def test_the_rules_in_their_order(outcome, expected):
+def test_the_first_rule_that_applies_decides(outcome, expected):
     assert verdict(outcome, TEN) == expected
 
 
-def test_without_a_reference_only_divergence_is_told():
+def test_without_a_target_loss_only_divergence_is_a_verdict():
     unknown = Reference(2.3, None, 0.1, 1438)
     weak = Reference(2.3, 1.9, 0.1, 1438)
     for reference in (unknown, weak):
@@ -44,7 +44,7 @@ def test_without_a_reference_only_divergence_is_told():
         assert verdict(_outcome(0.0, finite=False), reference) == "diverged"
 
 
-def test_flags():
+def test_flags_of_a_replicate():
     assert flags(_outcome(2.0, lowest=0.1), TEN) == ["collapsed"]
     assert flags(_outcome(600.0, initial=1e7), TEN) == ["exploding"]
     assert flags(_outcome(0.1), TEN) == []
@@ -67,7 +67,7 @@ def test_the_lowest_running_median_lies_within_the_losses(losses, steps):
     assert min(losses) <= value <= max(losses)
 
 
-def test_the_running_median_ignores_what_is_not_finite():
+def test_the_lowest_median_ignores_windows_that_are_not_finite():
     assert lowest_median(np.array([math.nan] * 30), 30) is None
     assert lowest_median(np.array([]), 30) is None
     assert lowest_median(np.array([1.0] * 40 + [math.nan]), 41) == 1.0

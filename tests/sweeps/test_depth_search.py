@@ -73,7 +73,7 @@ def test_the_cells_of_a_round_are_cells_of_the_lab(composer):
 
 
 def test_the_tuning_seeds_need_not_be_among_the_test_seeds(composer):
-    assert [*_arms(composer, "tuning_seeds=[5,6]", "seeds=3", "depth=8")[0].search.tuning] == [5, 6]
+    assert [*_arms(composer, "tuning_seeds=[5,6]", "seeds=3", "depth=8")[0].search.tuning_seeds] == [5, 6]
     with pytest.raises(InputError, match="seeds=1,2: expected one number"):
         _arms(composer, "seeds=1,2", "depth=8")
 
@@ -110,7 +110,7 @@ def test_what_was_found_is_shown_at_any_width(composer, width):
 def test_a_dry_run_tells_the_first_round_and_writes_nothing(tmp_path, capsys, composer):
     assert main(["depth", "--dry-run", "norm=pre", "depth=2,8", *SMALL]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    most = sum(arm.search.most for arm in _arms(composer, "norm=pre", "depth=2,8"))
+    most = sum(arm.search.max_runs for arm in _arms(composer, "norm=pre", "depth=2,8"))
     assert "3 cells, 3 to train" in said
     assert f"At most {most} runs of 1 arm." in said
     assert forecast(_arms(composer, "norm=pre", "depth=2,8", *SMALL)) in said
