@@ -48,7 +48,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """A network at initialization.
 
     Attributes:

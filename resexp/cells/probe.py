@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resexp.analysis.diagnosis import Array, Gain, Probed, diagnose, measured_depth
+from resexp.analysis.diagnosis import Array, Gain, ProbeResult, diagnose, measured_depth
 from resexp.analysis.expected import arm_of_cell, beyond_theory
 from resexp.build import build, check_available, load_data, threads
 from resexp.config.cell import Cell
@@ -27,7 +27,7 @@ DEEPEST = 512
 QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
 
 
-def look(cell: Cell) -> Probed:
+def look(cell: Cell) -> ProbeResult:
     """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
     check_available(cell)
     data = load_data(cell)
@@ -55,7 +55,7 @@ def look_at_module(
     batch: Tensor | tuple[Tensor, Tensor],
     loss: Callable[[Any, Tensor], Tensor] | None = None,
     blocks: str | None = None,
-) -> Probed:
+) -> ProbeResult:
     """As `resexp.probe`."""
     x, y = batch if isinstance(batch, tuple) else (batch, None)
     if not isinstance(x, Tensor) or not len(x):
@@ -106,7 +106,7 @@ def _probed(
     advice: str,
     reason: str | None,
     note: str,
-) -> Probed:
+) -> ProbeResult:
     count = values["stream_rms"].shape[1] - 1
     with np.errstate(all="ignore"):
         ratios = [
@@ -119,4 +119,4 @@ def _probed(
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
     limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
     said = note + diagnose(count, forward, backward, layers, limit, advice)
-    return Probed(config, name, forward, backward, layers, number(limit), said, reason)
+    return ProbeResult(config, name, forward, backward, layers, number(limit), said, reason)

@@ -54,7 +54,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
         print(line, file=sys.stderr)
     if done.error:
         print(f"resexp: the sweep ended early: {done.error}", file=sys.stderr)
-    return 0 if all(arm.found for arm in wanted) else 1
+    return 0 if all(arm.estimate for arm in wanted) else 1
 
 
 def _view(wanted: Sequence[ArmSearch], stop: Stop, quiet: bool) -> Any:

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hydra import version
 from hydra._internal.hydra import Hydra
@@ -22,6 +22,9 @@ from resexp.config.grid import condition, jobs
 from resexp.config.loader import Loader, register
 from resexp.config.settings import SETTINGS
 from resexp.config.values import LAUNCHER, check
+
+OverrideValue: TypeAlias = str | float | Path | Sequence["OverrideValue"] | None
+"""A value of an override in Python."""
 
 
 class Composer:
@@ -188,7 +191,7 @@ def _check_apart(jobs: Sequence[tuple[list[str], Cell]]) -> None:
 
 
 def quoted(value: object) -> str:
-    """A value in Hydra's override grammar."""
+    """Return a value in Hydra's override grammar."""
     if isinstance(value, list | tuple | range):
         return f"[{','.join(map(quoted, value))}]"
     if value is None or isinstance(value, bool):

@@ -21,7 +21,7 @@ def progress(arms: Sequence[ArmSearch]) -> Table:
     for arm in arms:
         between = depth_bracket(arm.search.shares)
         ends = (str(end) if end else "–" for end in (between.low, between.high))
-        table.add_row(arm.name, *ends, *_costs(arm), style="dim" if arm.found else "")
+        table.add_row(arm.name, *ends, *_costs(arm), style="dim" if arm.estimate else "")
     return table
 
 
@@ -30,7 +30,7 @@ class DepthTable:
 
     def __init__(self, arms: Sequence[ArmSearch]) -> None:
         self.arms = arms
-        self.found = {arm.name: found for arm in arms if (found := arm.found)}
+        self.found = {arm.name: found for arm in arms if (found := arm.estimate)}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         tuned = any(len(arm.search.rates) > 1 for arm in self.arms)

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from resexp.analysis.diagnosis import Gain, Probed
+from resexp.analysis.diagnosis import Gain, ProbeResult
 from resexp.console.sparkline import marks
 from resexp.formats import loss_text
 
@@ -25,7 +25,7 @@ NARROW = 50
 class ProbeView:
     """The layers of a network as a chart, its gains, and what they mean."""
 
-    def __init__(self, found: Probed) -> None:
+    def __init__(self, found: ProbeResult) -> None:
         self.found = found
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -45,7 +45,7 @@ class ProbeView:
         yield Text(found.diagnosis[0].upper() + found.diagnosis[1:])
 
 
-def gains(found: Probed) -> Table:
+def gains(found: ProbeResult) -> Table:
     """The gains of squared norms per layer."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("squared norm, factor per layer", "measured", "95 % interval", "theory"):
@@ -67,7 +67,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def lines(found: Sequence[Probed]) -> Group:
+def lines(found: Sequence[ProbeResult]) -> Group:
     """A row per network, and below what it means."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("cell", "forward", "theory", "backward", "theory", "cosine", "depth"):
@@ -81,7 +81,7 @@ def lines(found: Sequence[Probed]) -> Group:
     return Group(table, Text(about, "dim"), Text(), *(Text(f"{_short(one)}: {one.diagnosis}") for one in found))
 
 
-def _short(found: Probed) -> str:
+def _short(found: ProbeResult) -> str:
     """Arm and depth, and what else differs from the defaults."""
     arm, words = found.name.split("/")[-2:]
     return f"{arm}/{re.sub('^depth0+', 'depth', words.rpartition('-')[0])}"

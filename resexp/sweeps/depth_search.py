@@ -52,8 +52,8 @@ class ArmSearch:
     failed: str | None = None
 
     @property
-    def found(self) -> DepthSearchEstimate | None:
-        """What the search found; None where it has not ended."""
+    def estimate(self) -> DepthSearchEstimate | None:
+        """The estimate of D50 with its interval; None if the search has not ended or failed."""
         return None if self.failed or self.search.ask() else self.search.estimate()
 
     @property
@@ -81,7 +81,7 @@ class ArmSearch:
 
     def to_json(self) -> dict[str, Any]:
         """As `resexp depth --json` prints it."""
-        found = self.found
+        found = self.estimate
         odd = "not monotone" if found and not found.monotone else None
         return {
             "arm": self.name,

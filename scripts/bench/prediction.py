@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from table import machine
 
-from resexp.analysis.diagnosis import Probed
+from resexp.analysis.diagnosis import ProbeResult
 from resexp.cells.interrupt import Stop
 from resexp.cells.probe import look
 from resexp.config.compose import Composer
@@ -39,7 +39,7 @@ class Predicted:
     trained: bool
 
 
-def signals(seen: Probed) -> tuple[float, float, float]:
+def signals(seen: ProbeResult) -> tuple[float, float, float]:
     """The span of ln ‖∂loss/∂h‖² over the blocks, the mean cosine c between inputs at their end, the loss of 1 − c."""
     with np.errstate(divide="ignore"):
         logs = 2 * np.log(seen.layers["stream_grad"])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import resexp
 from resexp.cells.callbacks import CellEnd, CellStart, Notice
 from resexp.cells.interrupt import Stop
 from resexp.cells.run import train
@@ -151,7 +150,3 @@ def test_the_view_shows_what_runs_and_what_ended(cells, width):
     assert "stopping" not in text
     stop.request()
     assert "Ctrl-C again stops it at once" in _drawn(view, width)
-
-
-def test_the_public_names():
-    assert {*resexp.__all__} == {"compare", "depth", "load", "probe", "sweep", "train"}
