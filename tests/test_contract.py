@@ -39,7 +39,7 @@ def _overrides(option, tmp_path):
 
 def _contract(small):
     """Finite, deterministic, independent of the pack, and the same after a state was put away and taken up again."""
-    pack, again, alone = run(small, (0, 1)), run(small, (0, 1), through_state_at=2), run(small, (1,))
+    pack, again, alone = run(small, (0, 1)), run(small, (0, 1), resume_at=2), run(small, (1,))
     for seed in (0, 1):
         assert_bitwise(pack[seed], again[seed])
     assert_bitwise(alone[1], pack[1])

@@ -165,7 +165,7 @@ class Job:
 
     def _cost(self, training: Training) -> Cost:
         operations, saved = work(training) if self.role == "cell" else (None, None)
-        return Cost(training.pack.parameters, operations, saved, None, len(self.seeds))
+        return Cost(training.pack.num_parameters, operations, saved, None, len(self.seeds))
 
     def _announcement(self, training: Training, device: str) -> CellStart:
         assert self.cost
@@ -174,7 +174,7 @@ class Job:
             cell=self.cell,
             seeds=self.seeds,
             reused=tuple(r.seed for r in self._kept),
-            parameters=training.pack.parameters,
+            parameters=training.pack.num_parameters,
             flops=self.cost.flops * len(self.seeds) if self.cost.flops else None,
             mode=training.pack.mode,
             device=device,

@@ -37,7 +37,7 @@ def look(cell: Cell) -> ProbeResult:
 
         def measure(**how: Any) -> Mapping[str, Any]:
             layer_diagnostics.probe = replace(layer_diagnostics.probe, **how)
-            return layer_diagnostics.look(0).values
+            return layer_diagnostics.measure(0).values
 
         values, note = _seen(measure)
     arm = arm_of_cell(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from resexp.config.cell import Cell
 from resexp.config.settings import Settings, conf_dir
 from resexp.data.dataset import Data
-from resexp.engine.loop import subset
+from resexp.engine.evaluation import subset
 from resexp.record.result import CellResult
 from resexp.stats.verdict import Reference, bigram_loss, constant_loss
 

@@ -8,8 +8,9 @@ import torch
 
 from resexp.build import build, load_data
 from resexp.config.cell import Cell
+from resexp.engine.evaluation import evaluate, subset
 from resexp.engine.events import Steps
-from resexp.engine.loop import NOTHING, fit, subset
+from resexp.engine.loop import NO_DIAGNOSTICS, fit
 
 WARM_UP, TIMED = 3, 8
 
@@ -20,13 +21,13 @@ def trial(cell: Cell, threads: int) -> tuple[float, int]:
     began = time.perf_counter()
     steps = min(cell.settings.steps, WARM_UP + TIMED)
     short = replace(cell, settings=replace(cell.settings, steps=steps, log_every=1, eval_every=cell.settings.steps))
-    training = replace(build(short, cell.settings.seed_list, load_data(cell)), suite=NOTHING)
+    training = replace(build(short, cell.settings.seed_list, load_data(cell)), suite=NO_DIAGNOSTICS)
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     pack, data = training.pack, training.data
     setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early where nothing is finite
     per_step = (warm[-1] - warm[0]) / max(1, len(warm) - 1)
     began = time.perf_counter()
-    pack.evaluate(data, subset(data.validation))
+    evaluate(pack, data, subset(data.validation))
     look = time.perf_counter() - began
     samples = len(subset(data.train)) + len(data.validation)
     evaluation = look * (cell.settings.steps / cell.settings.eval_every + samples / len(subset(data.validation)))

@@ -15,8 +15,8 @@ from resexp.diagnostics.probe import Probe
 Diagnostic = Callable[[Probe], Tensor | None]
 """(R,) of the whole network, (R, L) of its blocks, or (R, L + 1) of its stream; None where there is no such thing."""
 
-SAMPLES, VALUES = 64, 2**17
-"""A probe batch has that many samples, or fewer where they hold more values than that, but never fewer than 8."""
+MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES = 64, 2**17, 8
+"""A probe batch holds at most that many samples and values, but never fewer samples than the minimum."""
 
 
 class Suite:

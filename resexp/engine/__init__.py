@@ -1,1 +1,1 @@
-"""How it is trained: pack, optimizer, the loop."""
+"""Training: packs of replicates, the step and its capture, optimizers, the loop and its events."""

@@ -1,4 +1,4 @@
-"""What a training tells as it goes on. Imports no torch: whoever watches need not."""
+"""Training events. This module imports no torch, so callbacks can do without it too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-# Shapes: S steps, R replicates, L blocks. A value at step t is of the weights after t updates.
+# Shapes: S steps, R replicates, L blocks. A value at step t belongs to the weights after t updates.
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The minibatches since the last reading: steps [first, first + S)."""
+    """Training curves of the steps [first, first + S), those since the last `Steps` event."""
 
     first: int
     loss_SR: Array
@@ -24,7 +24,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Validation:
-    """Loss and accuracy on (up to SUBSET samples of) the validation split."""
+    """Loss and accuracy on the fixed subset of the validation split (see `evaluation.subset`)."""
 
     step: int
     loss_R: Array
@@ -33,9 +33,14 @@ class Validation:
 
 @dataclass(frozen=True)
 class Layers:
-    """What was measured inside at a step, by quantity.
+    """Layer diagnostics of one step.
 
-    (R,) is of the whole network, (R, L) of its blocks, (R, L + 1) of the stream before, between and after them.
+    Attributes:
+        step: number of updates before the measurement.
+        blocks: L, the number of blocks.
+        values: quantity → (R,) for the whole network, (R, L) for its blocks, or (R, L + 1) for the stream before,
+            between and after them.
+
     """
 
     step: int
@@ -45,7 +50,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class State:
-    """All that the steps after `step` depend on, as tensors; valid only until the training goes on."""
+    """Everything that the steps after `step` depend on, as tensors. Valid only until training continues."""
 
     step: int
     tensors: Mapping[str, Any]
@@ -53,7 +58,7 @@ class State:
 
 @dataclass(frozen=True)
 class End:
-    """The trained replicates: ℓ_T and accuracy on the fixed train subset, and on the whole validation split."""
+    """Final loss and accuracy on the fixed subset of the training split, and on the whole validation split."""
 
     step: int
     loss_train_R: Array

@@ -1,4 +1,4 @@
-"""Looks inside a pack in training; they change nothing of it."""
+"""Measures the quantities of a suite in a pack during training, without changing it."""
 
 from dataclasses import replace
 
@@ -9,14 +9,16 @@ from torch.optim import Optimizer
 from resexp.data.dataset import Data, Split
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import Probe
-from resexp.diagnostics.suite import SAMPLES, VALUES, Suite
+from resexp.diagnostics.suite import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES, Suite
 from resexp.engine.events import Layers
 from resexp.engine.optimizers import preconditioner
 from resexp.engine.pack import Pack, ReplicateGroup
 from resexp.seeding import key
 
-Before = tuple[Tensor, dict[str, Tensor]]
-"""Weights and buffers as they were."""
+# Shapes: R replicates, P parameters of one replicate, padding included.
+
+Snapshot = tuple[Tensor, dict[str, Tensor]]
+"""Copies of the weights and buffers of a pack."""
 
 
 class LayerDiagnostics:
@@ -24,7 +26,7 @@ class LayerDiagnostics:
 
     def __init__(self, suite: Suite, pack: Pack, data: Data, optimizer: Optimizer) -> None:
         self.suite, self.pack, self.optimizer = suite, pack, optimizer
-        self.device = torch.device("cpu") if pack.device.type == "mps" else pack.device  # it has no float64
+        self.device = torch.device("cpu") if pack.device.type == "mps" else pack.device  # MPS has no float64
         batch = probe_batch(data.train)
         self.probe = Probe(
             network=pack.network,
@@ -37,29 +39,34 @@ class LayerDiagnostics:
             lr=optimizer.param_groups[0]["lr"],
         )
 
-    def before(self, step: int) -> Before | None:
-        """What is needed of the pack as it is before `step`, if that is a time to look."""
+    def snapshot(self, step: int) -> Snapshot | None:
+        """Copy the weights and buffers before `step` if a measurement is due; else return None."""
         if not self.suite or not self.suite.is_due(step):
             return None
         return self.pack.weights_RP.detach().clone(), {name: b.clone() for name, b in self.pack.buffers.items()}
 
-    def look(self, step: int, before: Before | None = None) -> Layers:
-        """The layers as they were `before` the step that has just been made, or else as they are at the end."""
-        was = before or (self.pack.weights_RP.detach(), self.pack.buffers)
-        self.pack.as_measured()
-        found = [
-            self.suite(self._probe(lane, was, before), expensive=step == 0 or not before) for lane in self.pack.lanes
+    def measure(self, step: int, before: Snapshot | None = None) -> Layers:
+        """Measure the layers as they were `before` the step just made, or as they are if there is no snapshot."""
+        weights_RP, buffers = before or (self.pack.weights_RP.detach(), self.pack.buffers)
+        updated_RP = self.pack.weights_RP.detach() if before else None
+        expensive = step == 0 or not before
+        self.pack.set_mode(training=True)
+        measurements = [
+            self.suite(self._probe(group, weights_RP, buffers, updated_RP), expensive=expensive)
+            for group in self.pack.groups
         ]
-        values = {name: torch.cat([f[name] for f in found]).cpu().numpy() for name in found[0]}
+        values = {name: torch.cat([m[name] for m in measurements]).cpu().numpy() for name in measurements[0]}
         return Layers(step, len(self.probe.blocks), values)
 
-    def _probe(self, lane: ReplicateGroup, was: Before, before: Before | None) -> Probe:
-        rows = lane.rows if isinstance(lane.rows, slice) else slice(lane.rows, lane.rows + 1)
+    def _probe(
+        self, group: ReplicateGroup, weights_RP: Tensor, buffers: dict[str, Tensor], updated_RP: Tensor | None
+    ) -> Probe:
+        rows = group.rows if isinstance(group.rows, slice) else slice(group.rows, group.rows + 1)
         return replace(
             self.probe,
-            params=self._views(was[0], rows),
-            buffers={name: b[rows].to(self.device) for name, b in was[1].items()},
-            updated=self._views(self.pack.weights_RP.detach(), rows) if before else None,
+            params=self._views(weights_RP, rows),
+            buffers={name: b[rows].to(self.device) for name, b in buffers.items()},
+            updated=None if updated_RP is None else self._views(updated_RP, rows),
             preconditioner=lambda: self._preconditioner(rows),
         )
 
@@ -67,12 +74,12 @@ class LayerDiagnostics:
         divisors_RP = preconditioner(self.optimizer, rows)
         return None if divisors_RP is None else self._views(divisors_RP, slice(None))
 
-    def _views(self, weights_RP: Tensor, rows: slice) -> dict[str, Tensor]:
-        return {name: view.to(self.device) for name, view in self.pack.views(weights_RP, rows).items()}
+    def _views(self, matrix_RP: Tensor, rows: slice) -> dict[str, Tensor]:
+        return {name: view.to(self.device) for name, view in self.pack.views(matrix_RP, rows).items()}
 
 
 def probe_batch(train: Split) -> Split:
-    """A few samples of the training split, always the same ones, without augmentation."""
-    most = min(SAMPLES, max(8, VALUES // train.x[0].numel()))
+    """Return a small fixed subset of the training split, without augmentation."""
+    size = min(MAX_SAMPLES, max(MIN_SAMPLES, MAX_VALUES // train.x[0].numel()))
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(key("probe")))
-    return train.take(order[:most].to(train.y.device))
+    return train.take(order[:size].to(train.y.device))

@@ -1,4 +1,4 @@
-"""The only training loop. It yields events and knows nobody who listens."""
+"""The only training loop. It yields events and does not depend on who consumes them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,33 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from resexp.data.dataset import Batches, Data, Split
+from resexp.data.dataset import Batches, Data
 from resexp.diagnostics.suite import Suite
+from resexp.engine.capture import ForwardBackward
+from resexp.engine.evaluation import evaluate, subset
 from resexp.engine.events import Array, End, Event, State, Steps, Validation
 from resexp.engine.layer_diagnostics import LayerDiagnostics
 from resexp.engine.optimizers import Schedule
 from resexp.engine.pack import Pack
-from resexp.seeding import key
+from resexp.engine.step import clip_gradients
 
-SUBSET, TARGETS = 2048, 16384
-"""Samples, and targets, of a look: ℓ_T at the end, and validation on the way; the validation at the end takes all."""
+# Shapes: R replicates, B batch.
 
-NOTHING = Suite((), ())
+NO_DIAGNOSTICS = Suite((), ())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train and how often to look."""
+    """The length of a training run, in steps, and how often it reports.
+
+    Attributes:
+        steps: number of optimizer steps.
+        batch_size: samples per replicate and step.
+        clip: largest gradient norm; None: no clipping.
+        log_every: steps in a `Steps` event.
+        eval_every: steps between `Validation` events.
+
+    """
 
     steps: int
     batch_size: int
@@ -35,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Training:
-    """All that a training needs."""
+    """Everything that `fit` needs to train a pack."""
 
     pack: Pack
     data: Data
@@ -43,83 +53,81 @@ class Training:
     schedule: Schedule
     plan: Plan
     seeds: tuple[int, ...]
-    suite: Suite = NOTHING
+    suite: Suite = NO_DIAGNOSTICS
 
     def state(self, step: int, finite_R: torch.Tensor) -> State:
-        """What `restore` needs to go on behind `step`."""
+        """Return what `restore` needs to continue after `step`."""
         optimizer = self.optimizer.state_dict()["state"]
         weights = self.pack.weights_RP.detach()
         tensors = {"weights": weights, "buffers": self.pack.buffers, "finite": finite_R, "optimizer": optimizer}
         return State(step, tensors)
 
     def restore(self, tensors: Mapping[str, Any]) -> torch.Tensor:
-        """Take over the tensors of a state; which replicates are finite, (R,)."""
+        """Load the tensors of a `State`; return which replicates are finite, (R,)."""
         with torch.no_grad():
             self.pack.weights_RP.copy_(tensors["weights"])
             for name, buffer in self.pack.buffers.items():
                 buffer.copy_(tensors["buffers"][name])
-        groups = self.optimizer.state_dict()["param_groups"]  # as built: a stored lr would be one of the schedule
+        groups = self.optimizer.state_dict()["param_groups"]  # stored ones would hold a learning rate of the schedule
         self.optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
-        finite: torch.Tensor = tensors["finite"].to(self.pack.device)
-        return finite
+        finite_R: torch.Tensor = tensors["finite"].to(self.pack.device)
+        return finite_R
 
 
-def subset(split: Split) -> Split:
-    """All of a split, or as many of its samples as a look takes, always the same ones."""
-    most = min(SUBSET, max(1, TARGETS // split.y[0].numel()))
-    if len(split) <= most:
-        return split
-    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(key("subset")))
-    return split.take(order[:most].to(split.y.device))
+def fit(
+    training: Training, checkpoint: State | None = None, should_checkpoint: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """Yield training events until `plan.steps`, or until no replicate is finite. The last one is an `End`.
 
+    Args:
+        training: what to train; its pack and optimizer change in place.
+        checkpoint: resume from this state.
+        should_checkpoint: called after each step; if true, a `State` event follows that step.
 
-def fit(training: Training, start: State | None = None, due: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-    """Train from `start`; yields its state after every step at which `due`.
-
-    It stops early only when every replicate has become non-finite.
     """
     pack, data, optimizer, plan = training.pack, training.data, training.optimizer, training.plan
-    batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
-    look = subset(data.validation)
-    rates = [group["lr"] for group in optimizer.param_groups]
+    forward_backward = ForwardBackward(pack)
     layer_diagnostics = LayerDiagnostics(training.suite, pack, data, optimizer)
+    batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
+    validation = subset(data.validation)
+    rates = [group["lr"] for group in optimizer.param_groups]
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
-    finite, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0
-    if start is not None:
-        finite, step = training.restore(start.tensors), start.step
+    finite_R, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0
+    if checkpoint is not None:
+        finite_R, step = training.restore(checkpoint.tensors), checkpoint.step
     while step < plan.steps:
         if step % plan.eval_every == 0:
-            yield Validation(step, *map(_read, pack.evaluate(data, look)))
-        before = layer_diagnostics.before(step)
+            yield Validation(step, *map(_to_numpy, evaluate(pack, data, validation)))
+        before = layer_diagnostics.snapshot(step)
         factors.append(training.schedule(step, plan.steps))
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factors[-1]
-        index = batches(step)
-        x_RB = data.augment(data.train.x[index], training.seeds, step)
-        loss_R, accuracy_R = pack.backward(data.standardize(x_RB), data.train.y[index])
-        norm_R = pack.clip(plan.clip)
+        index_RB = batches(step)
+        x_RB = data.augment(data.train.x[index_RB], training.seeds, step)
+        loss_R, accuracy_R = forward_backward(data.standardize(x_RB), data.train.y[index_RB])
+        norm_R = clip_gradients(pack, plan.clip)
         optimizer.step()
         log[:, len(factors) - 1] = torch.stack((loss_R, accuracy_R, norm_R))
         if before:
-            yield layer_diagnostics.look(step, before)
-        finite &= loss_R.isfinite() & norm_R.isfinite()
+            yield layer_diagnostics.measure(step, before)
+        finite_R &= loss_R.isfinite() & norm_R.isfinite()
         step += 1
-        saving = due()
-        if len(factors) == plan.log_every or step == plan.steps or saving:
-            loss, accuracy, norm = _read(log[:, : len(factors)])
-            yield Steps(step - len(factors), loss, accuracy, norm, rates[0] * np.array(factors))
+        checkpoint_due = should_checkpoint()
+        if len(factors) == plan.log_every or step == plan.steps or checkpoint_due:
+            loss_SR, accuracy_SR, norm_SR = _to_numpy(log[:, : len(factors)])
+            yield Steps(step - len(factors), loss_SR, accuracy_SR, norm_SR, rates[0] * np.array(factors))
             factors.clear()
-            if not finite.any():
+            if not finite_R.any():
                 break
-        if saving:
-            yield training.state(step, finite)
+        if checkpoint_due:
+            yield training.state(step, finite_R)
     if training.suite:
-        yield layer_diagnostics.look(step)
-    train = pack.evaluate(data, subset(data.train), as_trained=plan.batch_size)
-    yield End(step, *map(_read, (*train, *pack.evaluate(data, data.validation))))
+        yield layer_diagnostics.measure(step)
+    train = evaluate(pack, data, subset(data.train), train_batch_size=plan.batch_size)
+    yield End(step, *map(_to_numpy, (*train, *evaluate(pack, data, data.validation))))
 
 
-def _read(values: torch.Tensor) -> Array:
-    """On the host; the one place where it waits for the device."""
+def _to_numpy(values: torch.Tensor) -> Array:
+    """Copy a tensor to the host, the only place where the loop waits for the device."""
     return values.detach().cpu().numpy().copy()

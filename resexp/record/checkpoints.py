@@ -91,7 +91,7 @@ class Checkpoints:
         if self.keep in ("weights", "all") or (self.keep == "auto" and small):
             (self.path / "weights").mkdir(exist_ok=True)
             for r, seed in enumerate(seeds):
-                weights = {name: value.cpu().clone() for name, value in pack.state(r).items()}
+                weights = {name: value.cpu().clone() for name, value in pack.state_dict(r).items()}
                 write_atomically(self.path / "weights" / f"seed{seed:04d}.pt", lambda f, w=weights: torch.save(w, f))
 
 

@@ -152,7 +152,7 @@ def theirs(network: nn.Module, training: Training) -> Iterator[float]:
 
 def adopt(network: nn.Module, training: Training) -> None:
     """Give the plain network our weights. Raises RuntimeError where it then gives other logits."""
-    state = training.pack.state(0)
+    state = training.pack.state_dict(0)
     queue = [state[name] for name in training.pack.shapes]
     if isinstance(network, Characters):  # ours has three matrices in place of one
         joined = []

@@ -1,0 +1,137 @@
+"""A replay of captured operations equals running them again; what cannot be captured is run."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from resexp.build import build, load_data
+from resexp.engine.capture import ForwardBackward, record
+from resexp.engine.operations import CaptureError
+from resexp.engine.pack import Pack
+from resexp.engine.replay import Replay
+from resexp.engine.rewrites import simplify
+from resexp.nn.initializers.he import He
+
+OPERATIONS = {
+    "add": lambda a, b: a + b,
+    "matrix product": lambda a, b: a @ b,
+    "multiply": lambda a, b: a * b,
+    "multiply by 1": lambda a, b: torch.ops.aten.mul.Scalar(a, 1),
+    "transpose": lambda a, b: a.mT,
+    "broadcast": lambda a, b: a[:, :1] - b,
+    "relu": lambda a, b: a.relu(),
+    "in place": lambda a, b: a.add_(b.mT.clone()),
+    "mean": lambda a, b: a.mean(1, keepdim=True) + b,
+    "layer norm": lambda a, b: nn.functional.layer_norm(a, (3,)),
+    "reshape": lambda a, b: a.reshape(2, 9).view(2, 3, 3),
+    "multiply by transpose": lambda a, b: a * a.mT,
+}
+PROGRAMS = st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 9), st.integers(0, 9)), max_size=14)
+
+
+def values(seed):
+    return torch.randn(3, 2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@given(PROGRAMS)
+def test_a_replay_equals_running_the_program(program):
+    x, out, state = values(0), values(0), values(7)
+
+    def run():
+        stack = list(x.clone())
+        for name, first, second in program:
+            stack.append(OPERATIONS[name](stack[-1 - first % len(stack)], stack[-1 - second % len(stack)]))
+        out.copy_(torch.stack([stack[-1], stack[len(stack) // 2], state[0]]))
+        state[0].mul_(0.5).add_(stack[-1])
+
+    replay = Replay(simplify(operations := record(run, nn.Identity(), {"state": state})))
+    del operations
+    assert torch.equal(state, values(7))
+    for seed in (1, 2):
+        x.copy_(values(seed))
+        before = state.clone()
+        run()
+        expected = out.clone(), state.clone()
+        state.copy_(before)
+        replay()
+        torch.testing.assert_close((out, state), expected, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+class CustomNetwork(nn.Module):
+    """A network whose forward pass can depend on more than tensors."""
+
+    def __init__(self, behavior="pure"):
+        super().__init__()
+        self.behavior, self._calls, self.head, self.shapes = behavior, 0, nn.Linear(4, 3), []
+
+    def forward(self, x):
+        factor = 1.0
+        if self.behavior == "counts calls":
+            self._calls += 1
+            factor = float(self._calls)
+        if self.behavior == "appends to a list":
+            self.shapes.append(x.shape)
+            factor = float(len(self.shapes))
+        if self.behavior == "draws from random":
+            factor = random.random()
+        if self.behavior == "draws from NumPy":
+            factor = np.random.rand()
+        if self.behavior == "branches on a value" and torch.ones(1).sum() > 0:
+            factor = 2.0
+        return self.head(x * factor)
+
+
+@pytest.mark.parametrize(
+    "behavior",
+    ["counts calls", "appends to a list", "draws from random", "draws from NumPy", "branches on a value"],
+)
+def test_a_network_that_may_behave_differently_next_time_is_not_captured(behavior):
+    network, x = CustomNetwork(behavior), torch.ones(2, 4)
+    with pytest.raises(CaptureError):
+        record(lambda: network(x), network, {})
+    assert record(lambda: CustomNetwork()(x), network, {})
+
+
+@pytest.mark.parametrize("behavior", ["pure", "counts calls", "appends to a list", "branches on a value"])
+def test_gradients_agree_with_the_plain_module_whether_captured_or_not(behavior):
+    grads = []
+    for vmapped in (True, False):
+        pack = Pack(
+            lambda: CustomNetwork(behavior),
+            He(),
+            (0,),
+            device=torch.device("cpu"),
+            dtype=torch.float64,
+            vmapped=vmapped,
+        )
+        forward_backward = ForwardBackward(pack)
+        for seed in range(3):
+            generator = torch.Generator().manual_seed(seed)
+            x = torch.randn(1, 8, 4, dtype=torch.float64, generator=generator)
+            forward_backward(x, torch.arange(8)[None] % 3)
+        grads.append(pack.grads_RP.clone())
+    torch.testing.assert_close(*grads)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # attention under vmap
+@pytest.mark.parametrize(
+    "override", ["body.dropout=0.3", "normalizer=batchnorm", "normalizer=groupnorm", "model=transformer", "model=conv"]
+)
+def test_captured_steps_agree_with_the_plain_module(cell, override):
+    """Buffers change, and the batches alternate between two sizes."""
+    results = []
+    for mode in ("vmap", "plain"):
+        small = cell("norm=pre", override, "depth=2", "precision=float64", f"pack={mode}")
+        data = load_data(small)
+        pack = build(small, (0, 1), data).pack
+        forward_backward = ForwardBackward(pack)
+        for step in range(4):
+            index = torch.arange(2 * (16 - step % 2 * 4)).view(2, -1) + 40 * step
+            metrics = forward_backward(data.standardize(data.train.x[index]), data.train.y[index])
+        results.append((pack.grads_RP, *metrics, *pack.buffers.values()))
+    torch.testing.assert_close(*results, rtol=1e-7, atol=1e-10)
