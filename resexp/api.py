@@ -40,7 +40,7 @@ def train(*overrides: str, **settings: "OverrideValue") -> "CellResult":
     from resexp.cells.interrupt import Stop
     from resexp.cells.run import train as train_cell
     from resexp.config.compose import Composer, quoted
-    from resexp.record.store import check_writable
+    from resexp.record.files import check_writable
 
     composer = Composer()
     cell = composer.cell(composer.overrides([*overrides, *(f"{k}={quoted(v)}" for k, v in settings.items())]))
@@ -202,6 +202,7 @@ def load(path: str | Path = "outputs") -> "Frames":
     | cells | `status` | text | – | done, failed, interrupted or running |
     | cells | `error` | text | – | reason of a failure |
     | cells | `seconds` | float | s | training time |
+    | cells | `schema` | int | – | the version of the stored files; names are always those of the newest |
     | cells | `arm` | text | – | placement and residual scheme, such as `pre+residual` |
     | cells | `depth`, … | varies | varies | the settings, as `resexp train` takes them |
     | cells | `norm`, … | text | – | option chosen in each group |

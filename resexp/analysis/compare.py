@@ -11,7 +11,7 @@ from resexp.analysis.pairing import Match, factors, matches, told_apart, tuning_
 from resexp.analysis.tuning import KEY, Choice
 from resexp.config.errors import InputError, nearest
 from resexp.record.filters import in_order, select, terms_of, text_of
-from resexp.record.result import CellResult, number
+from resexp.record.result import CellResult, number, without_superseded
 from resexp.stats.factorial import Effect, factorial_effects
 from resexp.stats.paired import (
     Equivalence,
@@ -124,7 +124,8 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
     for text, side in zip((a, b), chosen, strict=True):
         if not side:
             raise InputError(f"{text}: no cell here is like that")
-    usable = [[r for r in side if r.status == "done" and r.is_judged] for side in chosen]
+    judged = [[r for r in side if r.status == "done" and r.is_judged] for side in chosen]
+    usable = [without_superseded(side) for side in judged]
     for text, side in zip((a, b), usable, strict=True):
         if not side:
             raise InputError(f"{text}: none of its cells is done and has a bar")
@@ -138,7 +139,7 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
         effects=() if KEY in told else effects(cells, tuning),
         tuning=tuning,
         cells=tuple(sorted(cells, key=lambda cell: [in_order(text_of(cell.flat.get(key))) for key in ("depth", KEY)])),
-        left_out=len({r.id for side in chosen for r in side} - {cell.id for cell in cells}),
+        left_out=len({r.id for side in chosen for r in side} - {r.id for side in judged for r in side}),
     )
 
 

@@ -16,7 +16,7 @@ from resexp.cells.tensorboard import summarize
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, located_error_text
 from resexp.data.dataset import Data
-from resexp.record.checkpoints import Checkpoints
+from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.result import CellResult, missing_seeds, outcome
 from resexp.record.store import LOCK, RunDir
 
@@ -113,7 +113,7 @@ class _Training:
         if earlier is None and missing_seeds(cell, result):
             result = None  # what was done has lost its steps
         missing = missing_seeds(cell, result)
-        start, notes = checkpoints.latest(missing) if not cell.settings.fresh else (None, [])
+        start, notes = _checkpoint(cell, directory, missing)
         for note in [*notes, *_again(cell, result, missing)]:
             self.on_event(Notice(note))
         if start is None:
@@ -151,6 +151,14 @@ def _remove_empty_dirs(made: Sequence[Path]) -> None:
             path.rmdir()
 
 
+def _checkpoint(cell: Cell, directory: RunDir, seeds: tuple[int, ...]) -> tuple[Checkpoint | None, list[str]]:
+    """Return the checkpoint from which some of `seeds` resume, and a line for each file that was set aside."""
+    start, notes = Checkpoints(cell).latest(seeds)
+    if directory.has_damaged_result():
+        notes.append(directory.set_damaged_result_aside())
+    return None if cell.settings.fresh else start, notes
+
+
 def _again(cell: Cell, result: CellResult | None, missing: tuple[int, ...]) -> list[str]:
     """A line, where seeds are trained again only to be looked into."""
     again = tuple(r.seed for r in result.replicates if r.seed in missing) if result and not cell.settings.fresh else ()
@@ -163,10 +171,10 @@ def _listed(seeds: tuple[int, ...]) -> str:
 
 
 def _done(cell: Cell, directory: RunDir) -> CellResult | None:
-    """What is done of the cell. Raises InputError where another cell lies in its place."""
+    """Return the result of the cell if it is done. Raises InputError if the directory holds something else."""
+    if obstacle := directory.obstacle(cell.id, fresh=cell.settings.fresh):
+        raise InputError(obstacle)
     result = directory.result(Path(cell.settings.outputs))
-    if result is not None and result.id != cell.id:
-        raise InputError(f"{directory.path}: holds another cell ({result.id}); move it away")
     return result if result is not None and result.status == "done" else None
 
 

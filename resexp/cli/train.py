@@ -15,8 +15,8 @@ from resexp.config.errors import InputError, refuse
 from resexp.console import tables
 from resexp.launcher.local import finished
 from resexp.launcher.pool import warm
+from resexp.record.files import check_writable
 from resexp.record.result import CellResult
-from resexp.record.store import check_writable
 from resexp.sweeps.estimate import estimate, missing
 from resexp.sweeps.sweep import launches_here, sweep
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from resexp.analysis.tuning import KEY, Choice
 from resexp.config import cell as config
+from resexp.config.fingerprint import SCHEMA
 from resexp.config.names import arm_of
 from resexp.console.listing import Cell, Lines, Listing, Side
 from resexp.formats import accuracy_text, duration, loss_text
@@ -111,6 +112,8 @@ def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] 
         "accuracy": [accuracy_text(mean(x.accuracy_val for x in r.replicates)) for r in results],
         "time": [duration(r.seconds) for r in results],
     }
+    if {r.schema for r in results} != {SCHEMA}:
+        texts = {"schema": [str(r.schema) for r in results], **texts}
     columns |= dict.fromkeys(("train loss", *texts), "right")
     rows = list[list[Cell]]()
     for r, *come_to in zip(results, *texts.values(), strict=True):

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from resexp.record.store import write_atomically
+from resexp.config.fingerprint import SCHEMA
+from resexp.record.files import write_atomically
 
 VERSION = 1
-"""Of what is kept; another one is read as nothing."""
+"""Of the cache itself. A file of another version, or of another schema, counts as empty."""
 
 FEW = 50
 """Directories that are read anew each time rather than kept."""
@@ -68,7 +69,7 @@ def _load(file: Path) -> dict[str, list[Any]]:
 
 
 def _head(file: Path, body: bytes) -> bytes:
-    return f"{file.name} {VERSION} {hashlib.sha256(body).hexdigest()}".encode()
+    return f"{file.name} {VERSION} {SCHEMA} {hashlib.sha256(body).hexdigest()}".encode()
 
 
 def _signature(path: str) -> list[int] | None:

@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from resexp.config.cell import Cell
+from resexp.config.fingerprint import SCHEMA
 from resexp.engine.events import State
 from resexp.engine.pack import Pack
-from resexp.record.store import write_atomically
+from resexp.record.files import set_aside, write_atomically
+from resexp.record.migration import schema_of
 
 DIGEST = hashlib.sha256().digest_size
 
@@ -52,15 +54,17 @@ class Checkpoints:
         """Write a checkpoint, and drop those that are no longer needed. Raises OSError where there is no room."""
         state = checkpoint.state
         tables = {name: torch.from_numpy(table) for name, table in checkpoint.curves.items()}
-        content = {"id": self.id, "seeds": [*checkpoint.seeds], "step": state.step, "seconds": checkpoint.seconds}
-        content["measured"] = sorted(self.measured)
+        content: dict[str, Any] = {"schema": SCHEMA, "id": self.id, "seeds": [*checkpoint.seeds], "step": state.step}
+        content |= {"seconds": checkpoint.seconds, "measured": sorted(self.measured)}
         _write(self.path / f"checkpoint-{state.step:09d}.pt", {**content, "tensors": state.tensors, "curves": tables})
         if self.keep != "all":
             for file in self._files()[:-KEPT]:
                 file.unlink()
 
     def latest(self, seeds: tuple[int, ...]) -> tuple[Checkpoint | None, list[str]]:
-        """The newest whole checkpoint of some of `seeds`, and a line for each damaged one that was set aside.
+        """The newest whole checkpoint of some of `seeds`, and a line for each file that was set aside.
+
+        Set aside are those that are damaged, of another cell or of another schema.
 
         One of a training in which less was measured than is wanted now does not count.
         """
@@ -68,6 +72,10 @@ class Checkpoints:
         for file in reversed(self._files()):
             try:
                 content = _read(file)
+                if (schema := schema_of(content)) != SCHEMA:
+                    set_aside(file, f"schema{schema}")
+                    notes.append(f"set aside {file.name}: it is of schema {schema}, and this version resumes {SCHEMA}")
+                    continue
                 if content["id"] != self.id:
                     raise ValueError("it is of another cell")
                 if not ({*content["seeds"]} <= {*seeds} and self.measured <= {*content.get("measured", ())}):
@@ -77,7 +85,7 @@ class Checkpoints:
                 return Checkpoint(tuple(content["seeds"]), state, curves, content["seconds"]), notes
             except Exception as error:  # whatever a file that is not ours makes torch raise
                 notes.append(f"set aside {file.name}: {str(error).splitlines()[0] if str(error) else 'damaged'}")
-                file.replace(file.with_name(f"damaged-{file.name}"))
+                set_aside(file, "damaged")
         return None, notes
 
     def clear(self) -> None:

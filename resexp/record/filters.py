@@ -2,7 +2,7 @@
 
 A filter is terms with a comma or a space between them, all of which must hold. What follows a comma without a sign of
 its own is one more value of the term before. Keys are those of the configuration (`depth`, `norm`, `optimizer.lr`), and
-`arm` and `status`.
+`arm`, `status` and `schema`. Keys and classes of earlier schemas are read as what they are called today.
 """
 
 import math
@@ -15,6 +15,7 @@ from typing import Any
 
 from resexp.config.errors import InputError, nearest
 from resexp.config.names import arm_of
+from resexp.record.migration import current_class, current_key
 from resexp.record.result import CellResult
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
@@ -53,9 +54,9 @@ def terms_of(text: str) -> tuple[Term, ...]:
     for word in re.split(r"[\s,]+", text.strip(" ,")):
         match = TERM.fullmatch(word)
         if match:
-            terms.append(Term(match[1], match[2], (match[3],)))
+            terms.append(Term(current_key(match[1]), match[2], (current_class(match[3]),)))
         elif terms and word and not re.search("[<>=]", word) and terms[-1].sign not in ORDER:
-            terms[-1] = Term(terms[-1].key, terms[-1].sign, (*terms[-1].values, word))
+            terms[-1] = Term(terms[-1].key, terms[-1].sign, (*terms[-1].values, current_class(word)))
         else:
             raise InputError(f"{word or text or 'an empty filter'}: expected KEY=VALUE, or >, <, >=, <=, != for the =")
     return tuple(terms)
@@ -68,7 +69,7 @@ def is_filter(text: str) -> bool:
 
 def flat(result: CellResult) -> dict[str, Any]:
     """What filters see of a cell."""
-    return {"arm": arm_of(result.choices), "status": result.status, **result.flat}
+    return {"arm": arm_of(result.choices), "status": result.status, "schema": result.schema, **result.flat}
 
 
 def select(results: Sequence[CellResult], terms: Sequence[Term]) -> list[CellResult]:

@@ -9,11 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from resexp.record.files import write_atomically
 from resexp.record.filters import text_of
 from resexp.record.index import scan
 from resexp.record.result import CellResult
 from resexp.record.rows import METRICS, BySeed, row, scores_of
-from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir, write_atomically
+from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
 from resexp.stats.scores import Scores
 
 FLOATS = {*METRICS, "loss_initial", "loss_lowest", "score", "steps_to_target", "seconds", "clip"}

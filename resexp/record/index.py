@@ -1,23 +1,33 @@
 """What lies in outputs directories: of a cell, below a path, of a sweep."""
 
 import contextlib
+import logging
 import math
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
+from resexp.config.fingerprint import SCHEMA
+from resexp.formats import plural
 from resexp.record.cache import Cache
+from resexp.record.files import read_json
+from resexp.record.migration import is_newer
 from resexp.record.result import CellResult, outcome
-from resexp.record.store import RESULT, RUN, RunDir, read_json, revived
+from resexp.record.store import RESULT, RUN, RunDir, result_from
 
 SWEEP = "sweep.json"
 """The record of a sweep, in a directory of its own: its command, and its cells' paths from there."""
 
 INDEX = ".index.json"
 """What is kept of the cells below the directory it lies in; deleting it loses nothing."""
+
+LOG = logging.getLogger(__name__)
+
+StoredCell = tuple[Mapping[str, Any], str, str]
+"""The stored fields of a cell, its name and the absolute path of its directory."""
 
 LEVELS = 3
 """From a run directory up to its outputs directory."""
@@ -29,11 +39,12 @@ class CellFailedError(RuntimeError):
 
 def recorded(cell: Cell, error: str | None = None) -> CellResult:
     """What is on the disk of a cell, of the seeds asked for; where it has not ended, `error` says why, if known."""
-    result = RunDir(cell.path).result(Path(cell.settings.outputs).absolute())
+    directory = RunDir(cell.path)
+    if obstacle := directory.obstacle(cell.id):
+        return outcome(cell, "failed", error=obstacle)
+    result = directory.result(Path(cell.settings.outputs).absolute())
     if result is None:
         return outcome(cell, "waiting" if error else "failed", error=error or "it left nothing behind")
-    if result.id != cell.id:
-        return outcome(cell, "failed", error=f"another cell lies in its place ({result.id})")
     have = [r for r in result.replicates if r.seed in cell.settings.seed_list]
     if result.status == "done" and len(have) < len(cell.settings.seed_list):
         return outcome(cell, "failed", error="some of its seeds are missing")
@@ -65,10 +76,21 @@ def metric(cell: Cell) -> float:
 
 def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
     """Every cell below each path, or of the sweep whose record it is. Raises InputError where there is no such path."""
+    unreadable = dict[str, int]()
     for root in paths:
         if not root.is_dir():
             raise InputError(f"{root}: no such directory")
-        yield from _swept(root) if is_sweep(root) else _below(root.absolute())
+        for content, name, path in _cells_of_sweep(root) if is_sweep(root) else _cells_below(root.absolute()):
+            if is_newer(content):
+                unreadable[path] = content["schema"]
+            else:
+                yield result_from(content, name, path)
+    if unreadable:
+        schemas = " and ".join(map(str, sorted({*unreadable.values()})))
+        LOG.warning(
+            "left out %s of schema %s: this version of resexp reads schemas up to %d (%s)",
+            plural(len(unreadable), "cell"), schemas, SCHEMA, next(iter(unreadable)),
+        )  # fmt: skip
 
 
 def home_of(place: Path) -> Path:
@@ -77,15 +99,16 @@ def home_of(place: Path) -> Path:
 
 
 def _index(home: Path) -> Cache:
-    return Cache(home / INDEX, (RESULT, RUN), lambda place: RunDir(place).content())
+    return Cache(home / INDEX, (RESULT, RUN), lambda place: RunDir(place).stored())
 
 
-def _below(root: Path) -> Iterator[CellResult]:
+def _cells_below(root: Path) -> Iterator[StoredCell]:
+    """Yield the cells of every run directory from `root` on."""
     home = home_of(root)
     index, above = _index(home), os.path.join(root, "")
     for place in _run_dirs(root):
         if content := index(place):
-            yield revived(content, Path(place[len(above) :]).as_posix() if place != str(root) else root.name, place)
+            yield content, Path(place[len(above) :]).as_posix() if place != str(root) else root.name, place
     index.save(whole=home == root)
 
 
@@ -112,9 +135,11 @@ def is_sweep(path: Path) -> bool:
     return (path / SWEEP).is_file()
 
 
-def _swept(path: Path) -> Iterator[CellResult]:
-    """What is on the disk of the cells of a sweep."""
+def _cells_of_sweep(path: Path) -> Iterator[StoredCell]:
+    """Yield the cells of a sweep, with its tuning seeds. Raises InputError if its manifest is of a newer schema."""
     about, here = read_json(path / SWEEP) or {}, path.absolute()
+    if is_newer(about):
+        raise InputError(f"{path}: a sweep of schema {about['schema']}; this version of resexp reads up to {SCHEMA}")
     outputs = os.path.normpath(here / str(about.get("outputs", ".")))
     tuning = {"tuning_seeds": about["tuning_seeds"] or None} if "tuning_seeds" in about else {}  # not its last sweep's
     index = _index(home_of(Path(outputs)))
@@ -123,6 +148,6 @@ def _swept(path: Path) -> Iterator[CellResult]:
         place = os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else "."))
         if content := index(place):
             base = outputs if Path(place).is_relative_to(outputs) else os.path.dirname(place)
-            result = revived(content, Path(os.path.relpath(place, base)).as_posix(), place)
-            yield replace(result, config=result.config | tuning)
+            tuned = content if is_newer(content) else {**content, "config": content["config"] | tuning}
+            yield tuned, Path(os.path.relpath(place, base)).as_posix(), place
     index.save(whole=False)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from resexp.config.cell import Cell
-from resexp.config.fingerprint import APART
+from resexp.config.fingerprint import APART, SCHEMA
 from resexp.config.settings import SETTINGS
 from resexp.stats.scores import Scores
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
@@ -64,7 +64,7 @@ class Cost:
 class CellResult:
     """A cell as recorded. `path` is absolute; `error` None or a line; `notes` lines on what went unusually.
 
-    `cost` is that of the pack trained last.
+    `cost` is that of the pack trained last; `schema` that under which it was stored: its names are today's in any case.
     """
 
     id: str
@@ -79,6 +79,7 @@ class CellResult:
     seconds: float | None = None
     notes: list[str] = field(default_factory=list)
     cost: Cost | None = None
+    schema: int = SCHEMA
 
     @property
     def is_judged(self) -> bool:
@@ -109,6 +110,11 @@ class CellResult:
         return self._flat(PASSING)
 
     @cached_property
+    def configuration(self) -> str:
+        """`own` as text, by which cells of different schemas are matched."""
+        return repr(sorted(self.own.items(), key=str))
+
+    @cached_property
     def identity(self) -> dict[str, str]:
         """The same as text, without the names of classes."""
         return {k: str(v) for k, v in self.own.items() if not k.endswith("._target_")}
@@ -121,7 +127,7 @@ class CellResult:
 
     def to_json(self, scored: Mapping[int, Scores] | None = None) -> dict[str, Any]:
         """One object of `resexp runs --json`; `scored`: the scores of its seeds."""
-        common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes")
+        common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes", "schema")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
         return {
             **{k: getattr(self, k) for k in common},
@@ -137,6 +143,15 @@ def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
     """A result with what the cell itself tells."""
     common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
     return CellResult(**{**common, "status": status, "config": cell.config, **more})
+
+
+def without_superseded(results: Sequence[CellResult]) -> list[CellResult]:
+    """Return `results` without those of which a done cell of the same configuration has a later schema."""
+    latest: dict[str, int] = {}
+    for result in results:
+        if result.status == "done":
+            latest[result.configuration] = max(result.schema, latest.get(result.configuration, 0))
+    return [result for result in results if result.schema >= latest.get(result.configuration, 0)]
 
 
 def differing(results: Sequence[CellResult]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Run directories: what a cell leaves behind, written so that a fault never passes for a result.
+"""Run directories: the files of a cell, written so that a fault is never taken for a result.
 
 | file | content |
 |---|---|
@@ -14,15 +14,8 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -31,48 +24,22 @@ from omegaconf import OmegaConf
 
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
+from resexp.config.fingerprint import SCHEMA
 from resexp.config.names import arm_of
+from resexp.record.files import read_json, read_table, set_aside, write_atomically, write_json, write_table
+from resexp.record.migration import is_newer, migrate
+from resexp.record.provenance import provenance
 from resexp.record.result import CellResult, Cost, Replicate
 from resexp.stats.verdict import Reference
 
-PACKAGES = ("resexp", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scipy-openblas32", "tensorboard")
 RESULT, RUN, CONFIG, LOCK = "result.json", "run.json", "config.yaml", ".lock"
 STEPS, LAYERS = "steps.parquet", "layers.parquet"
 COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
 LAYER_COLUMNS = ("seed", "step", "layer", "quantity", "value")
 """`layer`: 0 … L of the stream, 1 … L of the blocks, −1 of the whole network."""
 
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Let `write` fill a binary file that takes the place of `path` only when it is complete and on the disk."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file atomically."""
-    write_atomically(path, lambda stream: stream.write(json.dumps(content, indent=1, allow_nan=False).encode()))
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """What a JSON file holds; None where it is not one of ours: no object, cut short, or with numbers like NaN."""
-    try:
-        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
+ENDED = ("done", "failed", "interrupted")
+"""What a result file may hold as the status."""
 
 
 class RunDir:
@@ -82,29 +49,40 @@ class RunDir:
         self.path = path.absolute()
 
     def lock(self) -> FileLock:
-        """Held while the cell is trained; it frees itself when its process dies."""
+        """Return the lock that a training of the cell holds. It is released when its process dies."""
         return FileLock(self.path / LOCK, timeout=-1)
 
     def open(self, cell: Cell, training: Mapping[str, Any], *, keep_result: bool = False) -> None:
-        """Write what is known before a training; a result that it will not add to goes."""
+        """Record the start of a training, and delete an earlier result unless the training adds to it.
+
+        Raises:
+            InputError: the directory holds what must not be overwritten (see `obstacle`).
+
+        """
+        self._check_free(cell.id)
         self.path.mkdir(parents=True, exist_ok=True)
         trainings = (read_json(self.path / RUN) or {}).get("trainings", [])
         text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
         write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
-        about: dict[str, Any] = {"id": cell.id, "choices": dict(cell.choices), "config": cell.config}
-        about["trainings"] = [*trainings, {**training, "overrides": [*cell.overrides], **_circumstances()}]
-        write_json(self.path / RUN, about)
+        run: dict[str, Any] = {"schema": SCHEMA, "id": cell.id, "choices": dict(cell.choices), "config": cell.config}
+        run["trainings"] = [*trainings, {**training, "overrides": [*cell.overrides], **provenance()}]
+        write_json(self.path / RUN, run)
         if not keep_result:
             (self.path / RESULT).unlink(missing_ok=True)
 
     def fail(self, cell: Cell, result: CellResult) -> None:
-        """Record a failure that the training could not, unless the cell is done, or trained by another process."""
+        """Record a failure for a training that could not do so itself.
+
+        Nothing is written if the cell is done, if another process trains it, or if `obstacle` names a reason.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(Timeout), self.lock().acquire(timeout=5):  # others look for a moment
-            known = self.result()
-            if known is None:
+        with contextlib.suppress(Timeout), self.lock().acquire(timeout=5):  # readers test the lock for a moment
+            if self.obstacle(cell.id):
+                return
+            recorded = self.result()
+            if recorded is None:
                 self.open(cell, {})
-            if known is None or (known.status != "done" and known.id == cell.id):
+            if recorded is None or recorded.status != "done":
                 self.close(result)
 
     def close(
@@ -113,31 +91,73 @@ class RunDir:
         columns: Mapping[str, Any] | None = None,
         layers: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the steps and the layers, then, last of all, the result."""
-        for file, names, content in ((STEPS, COLUMNS, columns), (LAYERS, LAYER_COLUMNS, layers)):
-            if content is not None:
-                _write_table(self.path / file, {name: content[name] for name in names})
+        """Write the step and layer tables, then, last, the result.
+
+        Raises:
+            InputError: the directory holds what must not be overwritten (see `obstacle`).
+
+        """
+        self._check_free(result.id)
+        for file, names, table in ((STEPS, COLUMNS, columns), (LAYERS, LAYER_COLUMNS, layers)):
+            if table is not None:
+                write_table(self.path / file, {name: table[name] for name in names})
         content = {k: v for k, v in asdict(result).items() if k not in ("name", "path")}
         write_json(self.path / RESULT, {**content, "sha256": _digest(content)})
 
-    def content(self) -> dict[str, Any] | None:
-        """What is recorded here, checked; None where this is no run directory."""
-        for make, file in ((_stored, RESULT), (_known, RUN)):
-            try:
-                content = make(read_json(self.path / file) or {})
-                result = CellResult(**_parts(content), name="", path="")
-                json.dumps(result.to_json(), allow_nan=False)
-                arm_of(result.choices)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                continue  # not what we wrote: it does not count
-            return content
+    def obstacle(self, id_: str, *, fresh: bool = False) -> str | None:
+        """Return why cell `id_` must not be trained here, in a line; None if it may be.
+
+        Args:
+            id_: the identity of the cell.
+            fresh: whether the cell is trained again from the start. A damaged result is then no obstacle.
+
+        """
+        content = self.stored() or {"schema": SCHEMA, "id": id_}
+        if content["schema"] != SCHEMA:
+            return f"{self.path}: holds a cell of schema {content['schema']}, expected {SCHEMA}; move it away"
+        if content["id"] != id_:
+            return f"{self.path}: holds another cell ({content['id']}); move it away"
+        if not fresh and content.get("status") not in ENDED and self.has_damaged_result():
+            return f"{self.path / RESULT}: cannot be read; fresh=true sets it aside and trains the cell again"
         return None
 
+    def _check_free(self, id_: str) -> None:
+        if obstacle := self.obstacle(id_):
+            raise InputError(obstacle)
+
+    def has_damaged_result(self) -> bool:
+        """Whether there is a result file that cannot be read."""
+        return os.path.lexists(self.path / RESULT) and self._checked(RESULT, _verified) is None
+
+    def set_damaged_result_aside(self) -> str:
+        """Rename a damaged result file, and return a line that says so."""
+        return f"set aside {RESULT}: it cannot be read, and is kept as {set_aside(self.path / RESULT, 'damaged').name}"
+
+    def stored(self) -> dict[str, Any] | None:
+        """Return the fields of the result file, else of the run file; None if neither can be read.
+
+        The configuration is in today's names. Of a file of a newer schema there is only its `schema`.
+        """
+        return self._checked(RESULT, _verified) or self._checked(RUN, _as_running)
+
+    def _checked(self, file: str, fields: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any] | None:
+        content = read_json(self.path / file) or {}
+        if is_newer(content):
+            return {"schema": content["schema"]}
+        try:
+            content = migrate(fields(content))
+            result = CellResult(**_typed(content), name="", path="")
+            json.dumps(result.to_json(), allow_nan=False)
+            arm_of(result.choices)
+        except (KeyError, TypeError, ValueError, AttributeError):  # not a file that resexp wrote
+            return None
+        return content
+
     def result(self, root: Path | None = None) -> CellResult | None:
-        """The same as a result, named by its way from `root`."""
+        """Return what is recorded, named by its path from `root`; None if nothing can be read."""
         name = self.path.relative_to(root.absolute()).as_posix() if root else self.path.name
-        content = self.content()
-        return revived(content, name, str(self.path)) if content else None
+        content = self.stored()
+        return result_from(content, name, str(self.path)) if content and not is_newer(content) else None
 
     def is_locked(self) -> bool:
         """Whether a living process trains this cell."""
@@ -152,99 +172,50 @@ class RunDir:
             return False
 
     def steps(self) -> dict[str, Any] | None:
-        """The columns of the step file, as numpy arrays; None where it is missing or damaged."""
-        return _read_table(self.path / STEPS, COLUMNS)
+        """Return the columns of the step file as NumPy arrays; None if it is missing or damaged."""
+        return read_table(self.path / STEPS, COLUMNS)
 
     def layers(self) -> dict[str, Any] | None:
-        """The columns of the layer file, likewise."""
-        return _read_table(self.path / LAYERS, LAYER_COLUMNS)
+        """Return the columns of the layer file as NumPy arrays; None if it is missing or damaged."""
+        return read_table(self.path / LAYERS, LAYER_COLUMNS)
 
 
-def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def result_from(content: Mapping[str, Any], name: str, path: str) -> CellResult:
+    """Return the result whose fields were `stored` in the run directory `path`.
 
-    table = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
-    write_atomically(path, lambda stream: pq.write_table(table, stream, write_page_checksum=True))
-
-
-def _read_table(path: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException):
-        return None
-    return {name: table[name].to_numpy() for name in names} if {*names} <= {*table.column_names} else None
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    """What tells that a bit of a stored result has changed."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def revived(content: Mapping[str, Any], name: str, path: str) -> CellResult:
-    """The result whose `content` was read in the run directory `path`; it is running as long as that is locked."""
-    result = CellResult(**_parts(content), name=name, path=path)
+    A cell without a result file is running as long as its directory is locked, else interrupted.
+    """
+    result = CellResult(**_typed(content), name=name, path=path)
     is_over = result.status == "running" and not RunDir(Path(path)).is_locked()
     return replace(result, status="interrupted") if is_over else result
 
 
-def _stored(stored: dict[str, Any]) -> dict[str, Any]:
-    if stored.pop("sha256") != _digest(stored):
+def _digest(content: Mapping[str, Any]) -> str:
+    """Return the checksum that shows whether a stored result has changed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _verified(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a result file. Raises ValueError if its checksum or its status is wrong."""
+    if content.pop("sha256") != _digest(content):
         raise ValueError("damaged")
-    if stored["status"] not in ("done", "failed", "interrupted"):
-        raise ValueError(stored["status"])
-    return stored
+    if content["status"] not in ENDED:
+        raise ValueError(content["status"])
+    return content
 
 
-def _known(about: dict[str, Any]) -> dict[str, Any]:
-    return {"status": "running", **{k: about[k] for k in ("id", "choices", "config")}}
+def _as_running(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run file that are also a result's."""
+    fields: dict[str, Any] = {k: run[k] for k in ("schema", "id", "choices", "config") if k in run}
+    return {"status": "running", **fields}
 
 
-def _parts(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a result."""
-    reference, cost = content.get("reference"), content.get("cost")  # of which older results have no cost
+def _typed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored fields as the types that CellResult holds."""
+    reference, cost = content.get("reference"), content.get("cost")  # early results of schema 2 have no cost
     return {
         **content,
         "replicates": [Replicate(**r) for r in content.get("replicates", ())],
         "reference": Reference(**reference) if reference else None,
         "cost": Cost(**cost) if cost else None,
     }
-
-
-def check_writable(outputs: Path) -> None:
-    """Raise InputError where nothing can be written to `outputs`."""
-    existing = next(p for p in (outputs, *outputs.absolute().parents) if p.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing) as probe:
-            probe.write(bytes(1 << 16))
-            probe.flush()
-    except OSError as error:
-        raise InputError(f"outputs={outputs}: cannot write there ({error.strerror})") from None
-
-
-def _circumstances() -> dict[str, Any]:
-    """Where and how a cell was made."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = installed(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return {
-        "command": sys.argv,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": sys.version.split()[0],
-        "versions": versions,
-        "git": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    git = shutil.which("git")
-    if git is None:
-        return None
-    run = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603
-    return run.stdout.strip() or None

@@ -30,8 +30,9 @@ from resexp.analysis.tuning import KEY
 from resexp.config.names import DIGITS, arm_of
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
 from resexp.formats import accuracy_text, duration, loss_text, scaled
+from resexp.record.files import read_json
 from resexp.record.result import CellResult, mean
-from resexp.record.store import RUN, read_json
+from resexp.record.store import RUN
 from resexp.report.drawing import Drawing, drawings
 from resexp.report.source import Source
 

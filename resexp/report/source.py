@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from resexp.config.errors import InputError
+from resexp.record.files import read_json
 from resexp.record.index import SWEEP, is_sweep, scan
-from resexp.record.result import CellResult
-from resexp.record.store import read_json
+from resexp.record.result import CellResult, without_superseded
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def source(path: Path | None, outputs: Path = Path("outputs")) -> Source:
     Raises InputError where there is no such path, or nothing in it.
     """
     place = path or _last_sweep(outputs) or outputs
-    results = _distinct([*scan([place])])
+    results = without_superseded(_distinct([*scan([place])]))
     if not results:
         raise InputError(f"{place}: no runs there yet; resexp train +norm=pre depth=48 is a start")
     record = read_json(place / SWEEP) if is_sweep(place) else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from resexp.config.errors import InputError
-from resexp.record.store import write_atomically
+from resexp.record.files import write_atomically
 from resexp.report.page import parts, render
 from resexp.report.source import source
 

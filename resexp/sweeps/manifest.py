@@ -9,8 +9,11 @@ from typing import Any
 
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
+from resexp.config.errors import InputError
+from resexp.config.fingerprint import SCHEMA
+from resexp.record.files import check_writable, read_json, write_json
 from resexp.record.index import SWEEP
-from resexp.record.store import check_writable, write_json
+from resexp.record.migration import schema_of
 
 
 class SweepManifest:
@@ -21,6 +24,7 @@ class SweepManifest:
         self.directory = Path(str(config.hydra.sweep.dir)).absolute()
         self.outputs = str(config.outputs)
         self.about: dict[str, Any] = {
+            "schema": SCHEMA,
             "command": sys.argv,
             "overrides": overrides,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -32,9 +36,15 @@ class SweepManifest:
     def write(self, cells: Iterable[Cell]) -> None:
         """Write it, with `cells` beside those that it has.
 
-        Raises InputError where it has not begun and these cannot be written.
+        Raises InputError where it has not begun and these cannot be written, and where another schema's lies there.
         """
         cells = [*cells]
+        earlier = read_json(self.directory / SWEEP)
+        if earlier is not None and schema_of(earlier) != SCHEMA:
+            raise InputError(
+                f"hydra.sweep.dir={self.directory}: holds a sweep of schema {schema_of(earlier)}, expected {SCHEMA};"
+                " choose another directory"
+            )
         if not self.directory.exists():
             for outputs in {self.outputs, *(cell.settings.outputs for cell in cells)}:
                 check_writable(Path(outputs))

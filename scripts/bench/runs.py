@@ -20,10 +20,11 @@ from table import Row, Samples, machine
 
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
+from resexp.record.files import read_json, write_json
 from resexp.record.index import INDEX
 from resexp.record.result import Replicate, outcome
 from resexp.record.rows import SCORES
-from resexp.record.store import RUN, RunDir, read_json, write_json
+from resexp.record.store import RUN, RunDir
 
 TEMPLATE = ("norm=pre", "depth=2", "steps=100")
 NORMS, RESIDUALS = ("none", "pre", "post", "peri", "res-post"), ("on", "off")

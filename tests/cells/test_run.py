@@ -214,12 +214,14 @@ def test_one_damaged_cell_hides_no_other(cell, content):
         (bad.path / name).write_text(content)
     assert [r.id for r in scan([bad.path.parents[2]])] == [good.id]
     assert len(resexp.load().cells) == 1
-    assert train(bad).status == "done"
+    with pytest.raises(InputError, match=r"result\.json: cannot be read; fresh=true sets it aside"):
+        train(bad)
+    assert (bad.path / "result.json").read_text() == content
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:1], lambda b: b[:-9], lambda b: b'{"status": "done"}', "flipped"])
 @pytest.mark.slow
-def test_a_damaged_result_does_not_count(cell, damage):
+def test_a_damaged_result_is_never_overwritten(cell, damage):
     small = cell("norm=pre")
     train(small)
     file = small.path / "result.json"
@@ -230,7 +232,16 @@ def test_a_damaged_result_does_not_count(cell, damage):
     else:
         file.write_bytes(damage(content))
     assert next(scan([small.path])).status == "interrupted"
-    assert train(small).status == "done"
+    stored = file.read_bytes()
+    for again in (small, cell("norm=pre", "seeds=2")):
+        with pytest.raises(InputError, match=r"result\.json: cannot be read"):
+            train(again)
+    assert train(small, isolate=True).status == "failed"
+    assert file.read_bytes() == stored
+    result = train(cell("norm=pre", "fresh=true"))
+    assert result.status == "done"
+    assert result.notes == ["set aside result.json: it cannot be read, and is kept as damaged-result.json"]
+    assert (small.path / "damaged-result.json").read_bytes() == stored
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):

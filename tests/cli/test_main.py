@@ -241,7 +241,8 @@ def test_train_then_runs_then_again(resexp, tmp_path):
 
     listed = resexp("runs", "--json")
     (cell,) = json.loads(listed.stdout)
-    keys = {"id", "name", "path", "status", "error", "choices", "config", "seconds", "notes", "replicates"}
+    keys = {"id", "name", "path", "status", "error", "choices", "config", "seconds", "notes", "schema"}
+    keys |= {"replicates"}
     assert cell.keys() == keys
     assert (cell["status"], cell["error"], cell["choices"]["norm"]) == ("done", None, "pre")
     assert os.path.isabs(cell["path"])

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resexp.config.fingerprint import SCHEMA
 from resexp.record import cache, index
+from resexp.record.files import write_json
 from resexp.record.index import INDEX, SWEEP, scan
 from resexp.record.result import CellResult, Replicate
-from resexp.record.store import RESULT, RUN, RunDir, write_json
+from resexp.record.store import RESULT, RUN, RunDir
 from resexp.stats.verdict import Reference
 
 TEN = Reference(2.3, 0.05, 0.1, 1438)
@@ -31,13 +33,17 @@ def _keeps_few(monkeypatch):
 def _write(place, depth, loss, status="done"):
     config = {"depth": depth, "steps": 9, "seeds": [0], "optimizer": {"lr": 1e-3}}
     replicates = [Replicate(0, 9, True, 2.4, loss, loss, 0.9, loss, 0.9)]
-    place.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)  # another cell would be in the way
+    place.mkdir(parents=True)
     RunDir(place).close(CellResult(f"{depth:064d}", "", "", status, CHOICES, config, replicates, TEN, seconds=1.0))
 
 
 def _begin(place, depth):
     place.mkdir(parents=True, exist_ok=True)
-    write_json(place / RUN, {"id": f"{depth:064d}", "choices": CHOICES, "config": {"depth": depth, "steps": 9}})
+    write_json(
+        place / RUN,
+        {"schema": SCHEMA, "id": f"{depth:064d}", "choices": CHOICES, "config": {"depth": depth, "steps": 9}},
+    )
 
 
 def _fresh(*paths):
@@ -102,8 +108,8 @@ def _cells(outputs, count=4):
 
 def _reads(monkeypatch):
     """The directories that are read from now on."""
-    read, content = [], RunDir.content
-    monkeypatch.setattr(RunDir, "content", lambda self: (read.append(self.path.name), content(self))[1])
+    read, stored = [], RunDir.stored
+    monkeypatch.setattr(RunDir, "stored", lambda self: (read.append(self.path.name), stored(self))[1])
     return read
 
 
@@ -114,6 +120,7 @@ def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
     assert next(scan([tmp_path / "digits-mlp"])).name == "pre+residual/cell0"
     assert read == []
     _write(tmp_path / "digits-mlp" / "pre+residual" / "cell2", 3, 0.25)
+    del read[:]  # what the writing itself looked up
     assert [r.replicates[0].loss_train for r in scan([tmp_path])] == [0.5, 0.5, 0.25, 0.5]
     assert read == ["cell2"]
 
