@@ -1,4 +1,4 @@
-"""A cell: one checked configuration, with its identity and its run directory."""
+"""A cell: a checked configuration with its id and run directory."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from resexp.config.settings import Settings
 
 @dataclass(frozen=True)
 class Cell:
-    """One checked configuration.
+    """A checked configuration.
 
     Attributes:
-        settings: the top-level options.
-        choices: the chosen option of each group.
-        options: the resolved options of each group.
-        changed: a word for each key, beyond those that the path names anyway, that is not at its default.
-        overrides: what `resexp train` takes to make this cell.
-        block_work: how many times the work of an MLP's block a block of its model is, roughly.
+        settings: the settings.
+        choices: the choice made in each group.
+        options: the resolved options of each group's choice.
+        changed: a word for each value that is not the default and not already in the path of the run directory.
+        overrides: the overrides with which `resexp train` trains this cell.
+        block_work: approximate cost of a block, in units of an MLP's block of the same width.
 
     """
 
@@ -35,7 +35,7 @@ class Cell:
 
     @property
     def arm(self) -> str:
-        """As arm_of."""
+        """Placement and residual scheme, such as `pre+residual`."""
         return arm_of(self.choices)
 
     @property
@@ -48,33 +48,33 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        """Sha256 of what the numbers depend on. Raises InputError where a data path cannot be read."""
+        """Sha256 of everything that the numbers depend on. Raises InputError if a data path cannot be read."""
         return cell_id(self.settings, self.options)
 
     @property
     def measured(self) -> frozenset[str]:
-        """The quantities that its diagnostics measure, and the pattern of the blocks if there is one."""
+        """The quantities that the diagnostics measure, and `blocks=PATTERN` if a pattern names the blocks."""
         options = self.options.get("diagnostics", {})
         names = {name.rpartition(".")[2] for key in ("quantities", "expensive") for name in options.get(key, ())}
         return frozenset(names | ({f"blocks={options['blocks']}"} if options.get("blocks") else set()))
 
     @property
     def key(self) -> tuple[str, tuple[int, ...]]:
-        """What tells the cells of a sweep apart."""
+        """Run directory and seeds, which identify a cell in a sweep."""
         return str(self.path), self.settings.seed_list
 
     @property
     def work(self) -> float:
-        """Roughly how much there is to compute, in a unit of its own."""
-        d = self.settings
-        return self.block_work * len(d.seed_list) * d.steps * d.batch_size * d.depth * d.width * (d.width + 64)
+        """Approximate cost of training, in arbitrary units."""
+        s = self.settings
+        return self.block_work * len(s.seed_list) * s.steps * s.batch_size * s.depth * s.width * (s.width + 64)
 
     @property
     def name(self) -> str:
-        """The run directory below outputs/, in words."""
+        """Path of the run directory below the outputs directory."""
         return directory_name(self.choices, self.settings.depth, self.changed, self.id)
 
     @property
     def path(self) -> Path:
-        """The run directory, absolute."""
+        """Absolute path of the run directory."""
         return Path(self.settings.outputs).absolute() / self.name

@@ -12,16 +12,16 @@ from yaml import YAMLError
 
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, message_lines, nearest
-from resexp.config.fingerprint import APART
+from resexp.config.fingerprint import GROUPS_OUTSIDE_ID
 from resexp.config.loader import Loader
 from resexp.config.settings import SETTINGS, Settings
-from resexp.config.values import check, value_type_of
+from resexp.config.values import check_value, value_type_of
 
-NEEDS, WORK = "needs", "work"
+NEEDS_KEY, WORK_KEY = "needs", "work"
 """Keys of an option's YAML that tell of it and are no options: which options of other groups it goes with, {group:
 [option, …]}, and, of a model, how many times the work of an MLP a block is, on samples of 64 places or symbols."""
 
-NAMED_BY_PATH = ("dataset", "model", "norm", "residual")
+GROUPS_IN_PATH = ("dataset", "model", "norm", "residual")
 """Groups whose choice the path of a run directory names anyway."""
 
 
@@ -56,14 +56,14 @@ class Checker:
             if isinstance(base, ConfigDefault) and base.path != "_self_":
                 shipped |= self.shipped(group, str(base.path))
         loaded = self.loader.repository.load_config(f"{group}/{choice}")
-        return shipped | container(loaded.config if loaded else {})
+        return shipped | plain_mapping(loaded.config if loaded else {})
 
     def cell(self, composed: DictConfig, hydra: Any) -> Cell:
         """A Cell from what Hydra composed. Raises InputError with the key, the value and what is allowed."""
         chosen = hydra.runtime.choices
         order = [*self.default_choices, *(g for g in chosen if g not in self.default_choices)]
         with hydra_errors_as_input_errors():
-            config = container(composed)
+            config = plain_mapping(composed)
         config.pop("hydra", None)
         choices = {g: str(chosen[g]) for g in order if g in self.groups and chosen.get(g) is not None and g in config}
         for group in self.default_choices:
@@ -73,19 +73,19 @@ class Checker:
             if key not in self.keys:
                 raise InputError(f"unknown key {key}{nearest(key, self.keys)}")
         for name, spec in SETTINGS.items():
-            check(name, config.get(name, "missing"), spec.metadata["type"])
+            check_value(name, config.get(name, "missing"), spec.metadata["type"])
         given = {override.lstrip("+").partition("=")[0] for override in hydra.overrides.task}
         options = {group: self._own_options(group, choices[group], config, given) for group in choices}
         if not config["force"]:
             self._check_needs(choices)
         changed = [*self._changed(config, choices, options)]
         settings = Settings(**{name: config[name] for name in SETTINGS})
-        work = float(config["model"].get(WORK, 1.0))
+        work = float(config["model"].get(WORK_KEY, 1.0))
         return Cell(settings, choices, options, tuple(changed), tuple(hydra.overrides.task), work)
 
     def _own_options(self, group: str, choice: str, config: Mapping[str, Any], given: set[str]) -> dict[str, Any]:
         """The options of a choice. Those that it ships belong to its class, and go with it where another is given."""
-        options, shipped = _options(container(config[group])), self.shipped(group, choice)
+        options, shipped = _options(plain_mapping(config[group])), self.shipped(group, choice)
         if options.get("_target_") == shipped.get("_target_"):
             return options
         return {k: v for k, v in options.items() if k not in shipped or v != shipped[k] or f"{group}.{k}" in given}
@@ -93,7 +93,7 @@ class Checker:
     def _check_needs(self, choices: Mapping[str, str]) -> None:
         """Raise InputError where a choice needs another one of some group than is made."""
         for group, choice in choices.items():
-            for other, allowed in self.shipped(group, choice).get(NEEDS, {}).items():
+            for other, allowed in self.shipped(group, choice).get(NEEDS_KEY, {}).items():
                 if choices.get(other) not in allowed:
                     wanted = " or ".join(f"{other}={option}" for option in allowed)
                     raise InputError(
@@ -107,7 +107,7 @@ class Checker:
             if spec.metadata["identity"] and name != "depth" and config[name] != spec.default:
                 yield f"{name}{config[name]}"
         for group, values in options.items():
-            if group not in (*NAMED_BY_PATH, *APART) and choices[group] != self.default_choices.get(group):
+            if group not in (*GROUPS_IN_PATH, *GROUPS_OUTSIDE_ID) and choices[group] != self.default_choices.get(group):
                 yield choices[group]
             shipped = _options(self.shipped(group, choices[group]))
             if group in self.default_choices and "_target_" not in shipped:
@@ -118,16 +118,18 @@ class Checker:
             for key, value in values.items():
                 if key not in shipped and not is_foreign:
                     raise InputError(f"unknown key {group}.{key}{nearest(key, shipped)}")
-                check(f"{group}.{key}", value, value_type_of(key, shipped.get(key, value)))
-                if value != shipped.get(key) and key != "path" and group not in APART:  # data count by their content
+                check_value(f"{group}.{key}", value, value_type_of(key, shipped.get(key, value)))
+                if (
+                    value != shipped.get(key) and key != "path" and group not in GROUPS_OUTSIDE_ID
+                ):  # data count by their content
                     yield f"{key}{value}"
 
 
 def _options(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in content.items() if key not in (NEEDS, WORK)}
+    return {key: value for key, value in content.items() if key not in (NEEDS_KEY, WORK_KEY)}
 
 
-def container(config: object) -> dict[str, Any]:
+def plain_mapping(config: object) -> dict[str, Any]:
     """A composed mapping as plain Python. Raises InputError where it is none."""
     plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
     if not isinstance(plain, dict):

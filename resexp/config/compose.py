@@ -21,7 +21,7 @@ from resexp.config.errors import InputError, nearest
 from resexp.config.grid import condition, jobs
 from resexp.config.loader import Loader, register
 from resexp.config.settings import SETTINGS
-from resexp.config.values import LAUNCHER, check
+from resexp.config.values import LAUNCHER_TYPES, check_value
 
 OverrideValue: TypeAlias = str | float | Path | Sequence["OverrideValue"] | None
 """A value of an override in Python."""
@@ -92,9 +92,9 @@ class Composer:
         for override in given:
             self._check_key(override)
         config = self.sweep_config(overrides)
-        for key, kind in LAUNCHER.items():
+        for key, kind in LAUNCHER_TYPES.items():
             if key in config.hydra.launcher:
-                check(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
+                check_value(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
         if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
             self.cell([str(o.input_line) for o in given if not o.is_sweep_override()])
             return []

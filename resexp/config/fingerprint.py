@@ -1,4 +1,4 @@
-"""What the identity of a cell hashes: its settings and options, its data by content, its own classes by source."""
+"""The id of a cell: a hash of its settings and options, of data files by content and of user classes by source."""
 
 import hashlib
 import importlib.util
@@ -11,22 +11,29 @@ from resexp.config.errors import InputError
 from resexp.config.settings import SETTINGS, Settings
 
 SCHEMA = 3
-"""Version of what a cell's identity hashes; a change of meaning raises it, so that old results are never reused."""
+"""Version of results and of what the id hashes. Raise it if numbers, ids or stored fields change their meaning."""
 
-APART = ("diagnostics",)
-"""Groups whose choice makes no other cell."""
+GROUPS_OUTSIDE_ID = ("diagnostics",)
+"""Groups that are not part of the id: their choice does not change the numbers of a training."""
 
 
 def cell_id(settings: Settings, options: Mapping[str, Mapping[str, Any]]) -> str:
-    """Sha256 of what the numbers depend on. Raises InputError where a data path cannot be read."""
-    named = {name: _fingerprint(getattr(settings, name)) for name, f in SETTINGS.items() if f.metadata["identity"]}
-    hashed = {group: _fingerprint(values) for group, values in options.items() if group not in APART}
-    text = json.dumps({"schema": SCHEMA, "settings": named, "options": hashed}, sort_keys=True)
+    """Return the sha256 of everything that the numbers depend on.
+
+    Raises:
+        InputError: a data path cannot be read, or a user class has no source.
+
+    """
+    hashed_settings = {n: _fingerprint(getattr(settings, n)) for n, f in SETTINGS.items() if f.metadata["identity"]}
+    hashed_options = {
+        group: _fingerprint(values) for group, values in options.items() if group not in GROUPS_OUTSIDE_ID
+    }
+    text = json.dumps({"schema": SCHEMA, "settings": hashed_settings, "options": hashed_options}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fingerprint(value: Any, key: str = "") -> Any:
-    """`value` with paths as their content's hash, modules and foreign classes followed by their source's, 1.0 as 1."""
+    """Return `value` with paths replaced by content hashes, source hashes beside user classes, and 1.0 as 1."""
     if isinstance(value, Mapping):
         return {k: _fingerprint(v, k) for k, v in value.items()}
     if isinstance(value, list):
@@ -35,12 +42,12 @@ def _fingerprint(value: Any, key: str = "") -> Any:
         return int(value)
     if key == "path" and isinstance(value, str):
         return content_hash(Path(value).expanduser())
-    foreign = key == "module" or (key == "_target_" and value.split(".")[0] not in ("resexp", "torch"))
-    return [value, source_hash(value)] if foreign and value is not None else value
+    is_user_code = key == "module" or (key == "_target_" and value.split(".")[0] not in ("resexp", "torch"))
+    return [value, source_hash(value)] if is_user_code and value is not None else value
 
 
 def content_hash(root: Path, pattern: str = "*") -> str:
-    """Sha256 over a file, or over the names and bytes of the files below a directory."""
+    """Return the sha256 of a file, or of the names and bytes of the files below a directory that match `pattern`."""
     if not root.exists():
         raise InputError(f"{root}: no such file or directory")
     digest = hashlib.sha256()
@@ -55,11 +62,11 @@ def content_hash(root: Path, pattern: str = "*") -> str:
 
 
 def source_hash(target: str) -> str:
-    """Sha256 over the Python files of the package or module that a foreign class comes from; none of it is run."""
+    """Return the sha256 of the Python files of a user class's top-level package or module, without importing it."""
     name = target.partition(".")[0]
     spec = importlib.util.find_spec(name)
     roots = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
     if not roots or roots[0] is None:
-        raise InputError(f"{target}: no package {name} here")
+        raise InputError(f"{target}: no module named {name}")
     root = Path(roots[0])
-    return content_hash(root, "*.py") if root.exists() else roots[0]  # of the standard library, some have no file
+    return content_hash(root, "*.py") if root.exists() else roots[0]  # "built-in" or "frozen" in the standard library

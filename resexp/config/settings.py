@@ -1,69 +1,84 @@
-"""The settings of every cell, whatever its model and data: types, defaults, and what each one means."""
+"""The settings of a cell: types, defaults and help."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resexp.config.values import AT_LEAST_0, CLIP, DEVICE, FLAG, SEEDS, TEXT, TUNING, ValueType, one_of, whole
+from resexp.config.values import (
+    BOOLEAN,
+    DEVICE,
+    NON_NEGATIVE,
+    OPTIONAL_POSITIVE,
+    OPTIONAL_SEEDS,
+    SEEDS,
+    STRING,
+    ValueType,
+    integer,
+    one_of,
+)
 
 
 def conf_dir() -> Path:
-    """Where the shipped YAML lies: inside the package in a wheel, beside it in a checkout."""
+    """Return the directory of the shipped YAML: inside the package in a wheel, beside it in a checkout."""
     here = Path(__file__).parents[1]
     return next(d for d in (here / "conf", here.parent / "conf") if d.is_dir())
 
 
-def setting(default: object, type_: ValueType, text: str, *, identity: bool = True) -> Any:
-    """A top-level option. `identity`: whether another value makes another cell."""
-    return field(default=default, metadata={"type": type_, "help": text, "identity": identity})
+def setting(default: object, value_type: ValueType, help_text: str, *, identity: bool = True) -> Any:
+    """Return the dataclass field of a setting. `identity`: whether a cell's id depends on its value."""
+    return field(default=default, metadata={"type": value_type, "help": help_text, "identity": identity})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The options that belong to every cell, whatever its model and data."""
+    """The settings that every cell has, whatever its model and data."""
 
-    depth: int = setting(16, whole(1, 100_000), "residual blocks")
-    width: int = setting(64, whole(1, 1_000_000), "units of the residual stream")
-    activation: str = setting("relu", one_of("relu", "gelu", "tanh", "silu", "identity"), "φ of the blocks")
-    seeds: int | list[int] = setting(5, SEEDS, "replicates: n for 0 … n−1, or a list", identity=False)
-    steps: int = setting(300, whole(1, 1_000_000_000), "optimizer steps")
-    batch_size: int = setting(128, whole(1, 1_000_000_000), "samples per step and replicate")
-    clip: float | None = setting(None, CLIP, "largest gradient norm of a replicate; null: no clipping")
-    precision: str = setting("float32", one_of("float32", "float64"), "of weights and activations")
-    pack: str = setting(
-        "auto", one_of("auto", "vmap", "plain"), "how replicates run: at once (vmap) or in turn (plain)"
+    depth: int = setting(16, integer(1, 100_000), "number of residual blocks")
+    width: int = setting(64, integer(1, 1_000_000), "width of the residual stream")
+    activation: str = setting(
+        "relu", one_of("relu", "gelu", "tanh", "silu", "identity"), "activation function φ of the blocks"
     )
-    device: str = setting("auto", DEVICE, "auto: cuda where there is one", identity=False)
-    threads: int | str = setting("auto", whole(1, 1024, "auto"), "CPU threads; auto: torch's choice", identity=False)
-    log_every: int = setting(10, whole(1, 1_000_000_000), "steps between readings of the losses", identity=False)
-    eval_every: int = setting(50, whole(1, 1_000_000_000), "steps between validations", identity=False)
-    checkpoint_every: float = setting(30.0, AT_LEAST_0, "seconds between checkpoints", identity=False)
+    seeds: int | list[int] = setting(5, SEEDS, "replicates: n for seeds 0 … n−1, or a list of seeds", identity=False)
+    steps: int = setting(300, integer(1, 1_000_000_000), "optimizer steps")
+    batch_size: int = setting(128, integer(1, 1_000_000_000), "samples per step and replicate")
+    clip: float | None = setting(None, OPTIONAL_POSITIVE, "maximum gradient norm of a replicate; null: no clipping")
+    precision: str = setting("float32", one_of("float32", "float64"), "floating-point type of weights and activations")
+    pack: str = setting(
+        "auto",
+        one_of("auto", "vmap", "plain"),
+        "vmap: train replicates together; plain: one by one; auto: by model and device",
+    )
+    device: str = setting("auto", DEVICE, "auto: cuda if available, else cpu", identity=False)
+    threads: int | str = setting("auto", integer(1, 1024, "auto"), "CPU threads; auto: torch's choice", identity=False)
+    log_every: int = setting(10, integer(1, 1_000_000_000), "steps between progress reports", identity=False)
+    eval_every: int = setting(50, integer(1, 1_000_000_000), "steps between validations", identity=False)
+    checkpoint_every: float = setting(30.0, NON_NEGATIVE, "seconds between checkpoints", identity=False)
     keep_checkpoints: str = setting(
         "auto",
         one_of("auto", "none", "weights", "all"),
-        "what stays at the end: the final weights, unless they are large (auto), none, weights, or all",
+        "what to keep after training; auto: the final weights unless large",
         identity=False,
     )
     tuning_seeds: list[int] | None = setting(
         None,
-        TUNING,
-        "seeds that choose among the lrs of a sweep; the others test the choice",
+        OPTIONAL_SEEDS,
+        "seeds that choose each arm's learning rate in a sweep; the others test it",
         identity=False,
     )
     metric: str = setting(
         "loss_val",
         one_of("loss_train", "loss_val", "accuracy_val"),
-        "what a sweeper that searches gets to see: the mean over seeds",
+        "what a search, such as Optuna's, optimizes: the mean over seeds",
         identity=False,
     )
-    outputs: str = setting("outputs", TEXT, "where results go", identity=False)
-    force: bool = setting(False, FLAG, "allow choices of which one needs another than is given", identity=False)
-    fresh: bool = setting(False, FLAG, "train again what is finished", identity=False)
+    outputs: str = setting("outputs", STRING, "directory for results", identity=False)
+    force: bool = setting(False, BOOLEAN, "allow combinations of choices that their `needs` rule out", identity=False)
+    fresh: bool = setting(False, BOOLEAN, "train finished cells again", identity=False)
 
     @property
     def seed_list(self) -> tuple[int, ...]:
-        """The seeds asked for."""
+        """The seeds as a tuple: 0 … n−1 if `seeds` is a number n."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else tuple(self.seeds)
 
 

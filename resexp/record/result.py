@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from resexp.config.cell import Cell
-from resexp.config.fingerprint import APART, SCHEMA
+from resexp.config.fingerprint import GROUPS_OUTSIDE_ID, SCHEMA
 from resexp.config.settings import SETTINGS
 from resexp.stats.scores import Scores
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
-PASSING = frozenset([*APART, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])])
+PASSING = frozenset([*GROUPS_OUTSIDE_ID, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])])
 """Keys that are no part of the identity."""
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]

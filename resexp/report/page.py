@@ -27,7 +27,7 @@ from resexp.analysis.sentences import (
 )
 from resexp.analysis.statements import Statement, factorials, statements
 from resexp.analysis.tuning import KEY
-from resexp.config.names import DIGITS, arm_of
+from resexp.config.names import ID_DIGITS, arm_of
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
 from resexp.formats import accuracy_text, duration, loss_text, scaled
 from resexp.record.files import read_json
@@ -89,7 +89,7 @@ def render(source: Source, found: Sequence[Part], output: Path) -> str:
 
 def anchor(cell: CellResult) -> str:
     """Where on the page a run is."""
-    return f"run-{cell.id[:DIGITS]}"
+    return f"run-{cell.id[:ID_DIGITS]}"
 
 
 def _part(part: Part, n: int) -> dict[str, Any]:

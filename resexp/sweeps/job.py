@@ -11,7 +11,7 @@ from resexp.cells.callbacks import Callback, CellEnd
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.config.check import Checker
-from resexp.config.names import DIGITS
+from resexp.config.names import ID_DIGITS
 from resexp.launcher.local import share
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
@@ -41,7 +41,7 @@ class CellTask:
         cell = self.checker.cell(config, hydra)
         failures: dict[Key, CellResult] = {}
         _, threads = share(1, 1, "auto")
-        log = Path(str(hydra.sweep.dir)).absolute() / f"{cell.id[:DIGITS]}.log"
+        log = Path(str(hydra.sweep.dir)).absolute() / f"{cell.id[:ID_DIGITS]}.log"
         Pool([Place(threads, None, log)], None, noting(self.callback_for, failures), self.stop).run([cell])
         if cell.key in failures:
             raise CellFailedError(failures[cell.key].error)

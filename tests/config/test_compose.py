@@ -20,7 +20,7 @@ BAD = {
     "depth=2.5": "depth=2.5: expected an integer from 1 to 100000",
     "depth=abc": "depth=abc: expected an integer from 1 to 100000",
     "depth=true": "depth=true: expected an integer from 1 to 100000",
-    "seeds=[1,1]": "seeds=[1, 1]: expected an integer from 1 to 10000 or a list of different integers from 0",
+    "seeds=[1,1]": "seeds=[1, 1]: expected an integer from 1 to 10000 or a list of distinct integers ≥ 0",
     "activation=rleu": "activation=rleu: expected one of relu, gelu, tanh, silu, identity; did you mean relu?",
     "device=gpu": "device=gpu: expected auto, cpu, cuda, cuda:N or mps",
     "clip=0": "clip=0: expected null or a number > 0",
