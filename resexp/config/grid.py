@@ -93,7 +93,7 @@ def _conditions(name: str, given: Any, checker: Checker) -> list[dict[str, Any]]
         group, _, option = key.partition(".")
         if group not in checker.keys:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(key, checker.keys)}")
-        known = {k for choice in checker.loader.get_group_options(group) for k in checker.shipped(group, choice)}
+        known = {k for choice in checker.loader.get_group_options(group) for k in checker.yaml_content(group, choice)}
         if option and option not in known:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(option, known)}")
     return [c for c in conditions if isinstance(c, dict)]
