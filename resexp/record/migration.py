@@ -13,6 +13,7 @@ FIRST = 2
 
 CLASSES_2 = {
     "resexp.engine.optim.": "resexp.engine.optimizers.",
+    "resexp.nn.block.Placement": "resexp.nn.placement.Placement",
     "resexp.nn.inits.": "resexp.nn.initializers.",
     "resexp.nn.residuals.off.Plain": "resexp.nn.residuals.off.NoSkip",
     "resexp.nn.residuals.on.Identity": "resexp.nn.residuals.on.IdentitySkip",
