@@ -151,9 +151,9 @@ def probe(
         InputError: the module has no repeated blocks, or `batch` is no such tensor or pair.
 
     """
-    from resexp.cells.probe import look_at_module
+    from resexp.cells.probe import probe_module
 
-    return look_at_module(module, batch, loss, blocks)
+    return probe_module(module, batch, loss, blocks)
 
 
 def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None) -> "Comparison":

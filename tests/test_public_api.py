@@ -9,7 +9,7 @@ import pytest
 import resexp
 from resexp.cells.callbacks import CellEnd, CellStart, CellWait, Notice
 from resexp.cells.event_log import log_events
-from resexp.record.result import outcome
+from resexp.record.result import result_for
 from tests.conftest import TINY
 
 FUNCTIONS = {"compare", "depth", "load", "probe", "sweep", "train"}
@@ -89,10 +89,10 @@ def test_events_are_logged_by_importance(cell, caplog):
     log(CellStart("cell", small, (0, 1, 2), (), 10, 10, "vmap", "cpu", 100, step=4))
     log(CellWait(small.path))
     log(Notice("no checkpoint at step 3: No space left on device"))
-    log(CellEnd("reference", outcome(small, "done"), (0,)))
-    log(CellEnd("cell", outcome(small, "done"), (0, 1, 2)))
-    log(CellEnd("cell", outcome(small, "done"), ()))
-    log(CellEnd("cell", outcome(small, "failed", error="RuntimeError: out of luck"), ()))
+    log(CellEnd("reference", result_for(small, "done"), (0,)))
+    log(CellEnd("cell", result_for(small, "done"), (0, 1, 2)))
+    log(CellEnd("cell", result_for(small, "done"), ()))
+    log(CellEnd("cell", result_for(small, "failed", error="RuntimeError: out of luck"), ()))
     assert [(r.levelname, r.getMessage().removeprefix(f"{small.name}: ")) for r in caplog.records] == [
         ("INFO", "training the shallow reference (depth 3) for its target loss"),
         ("INFO", "training 3 seeds, resumed from step 4"),

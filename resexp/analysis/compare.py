@@ -10,8 +10,8 @@ import numpy as np
 from resexp.analysis.pairing import Match, factors, matches, told_apart, tuning_of
 from resexp.analysis.tuning import KEY, Choice
 from resexp.config.errors import InputError, nearest
-from resexp.record.filters import in_order, select, terms_of, text_of
-from resexp.record.result import CellResult, number, without_superseded
+from resexp.record.filters import parse_filter, select, sort_key, value_text
+from resexp.record.result import CellResult, finite_or_none, without_superseded
 from resexp.stats.factorial import Effect, factorial_effects
 from resexp.stats.paired import (
     Equivalence,
@@ -117,7 +117,7 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
     With `by`, matches are averaged within a seed for each value of that key. Raises InputError where a filter is wrong,
     matches nothing, or leaves open what is meant.
     """
-    terms = terms_of(a), terms_of(b)
+    terms = parse_filter(a), parse_filter(b)
     told = told_apart(*terms)
     unique = [*{result.id: result for result in reversed(results)}.values()][::-1]
     chosen = [select(unique, side) for side in terms]
@@ -138,7 +138,9 @@ def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = N
         rows=rows,
         effects=() if KEY in told else effects(cells, tuning),
         tuning=tuning,
-        cells=tuple(sorted(cells, key=lambda cell: [in_order(text_of(cell.flat.get(key))) for key in ("depth", KEY)])),
+        cells=tuple(
+            sorted(cells, key=lambda cell: [sort_key(value_text(cell.flat.get(key))) for key in ("depth", KEY)])
+        ),
         left_out=len({r.id for side in chosen for r in side} - {r.id for side in judged for r in side}),
     )
 
@@ -166,7 +168,7 @@ def _grouped(found: Sequence[Match], by: str | None) -> dict[tuple[tuple[str, st
     for match in found:
         where = match.where if by is None else {by: match.where[by]}
         groups.setdefault(tuple(where.items()), []).append(match)
-    return {key: groups[key] for key in sorted(groups, key=lambda key: [in_order(value) for _, value in key])}
+    return {key: groups[key] for key in sorted(groups, key=lambda key: [sort_key(value) for _, value in key])}
 
 
 def _rows(groups: Mapping[tuple[tuple[str, str], ...], list[Match]]) -> tuple[ComparisonRow, ...]:
@@ -220,16 +222,16 @@ def _row_json(row: ComparisonRow) -> dict[str, Any]:
         "b": [arm_json(match.b, match) for match in row.matches],
         **_paired_json(row.paired),
         "p_adjusted": row.p_adjusted,
-        "ratio": number(row.ratio),
-        "nats": number(row.difference),
+        "ratio": finite_or_none(row.ratio),
+        "nats": finite_or_none(row.difference),
         "equivalence": {**asdict(row.equivalence), "interval": _interval(row.equivalence.interval)},
     }
 
 
 def _paired_json(paired: PairedResult) -> dict[str, Any]:
-    plain = {key: number(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
+    plain = {key: finite_or_none(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
     return {"n": paired.n, **plain, "interval": _interval(paired.interval), "extremes": _interval(paired.extremes)}
 
 
 def _interval(interval: Any) -> dict[str, float | None]:
-    return {key: number(value) for key, value in asdict(interval).items()}
+    return {key: finite_or_none(value) for key, value in asdict(interval).items()}

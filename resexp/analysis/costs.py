@@ -63,7 +63,7 @@ def _is_measured(cell: CellResult) -> bool:
 
 def _but_norm(cell: CellResult) -> tuple[object, ...]:
     told = ("norm", "normalizer")
-    same = {k: v for k, v in cell.identity.items() if k.split(".")[0] not in told}
+    same = {k: v for k, v in cell.identity_text.items() if k.split(".")[0] not in told}
     return cell.cost and cell.cost.replicates, *sorted(same.items())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.record.result import number
+from resexp.record.result import finite_or_none
 from resexp.stats.paired import t_interval
 from resexp.theory.trainable import RANGE, arrived
 
@@ -83,7 +83,7 @@ class ProbeResult:
 
     def to_json(self) -> dict[str, Any]:
         """As `resexp probe --json` gives it; what is not finite is null."""
-        layers = {name: [*map(number, values)] for name, values in self.layers.items()}
+        layers = {name: [*map(finite_or_none, values)] for name, values in self.layers.items()}
         gains = {name: vars(getattr(self, name)) for name in ("gain_forward", "gain_backward")}
         known = {"predicted_trainable_depth": self.predicted_trainable_depth, "diagnosis": self.diagnosis}
         return {"config": dict(self.config), **gains, "layers": layers, **known}

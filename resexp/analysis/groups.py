@@ -7,7 +7,7 @@ from functools import cached_property
 
 from resexp.analysis.tuning import KEY, choices
 from resexp.config.names import arm_of
-from resexp.record.result import CellResult, differing
+from resexp.record.result import CellResult, differing_keys
 from resexp.stats.depth import TUNED_WIDENING
 from resexp.stats.logistic import DepthEstimate, estimate_depth
 from resexp.stats.shares import DepthBracket, Share, depth_bracket
@@ -129,10 +129,12 @@ def groups(results: Iterable[CellResult]) -> list[Group]:
 
 def _lines(results: Sequence[CellResult], told: Collection[str] = ()) -> list[Line]:
     """The lines of some cells, which `told` keys do not tell apart."""
-    keys = [key for key in differing(results) if key not in ("depth", *told)]
+    keys = [key for key in differing_keys(results) if key not in ("depth", *told)]
     if len({_place(result, keys) for result in results}) < len(results):  # options that come with a choice tell more
-        keys = [*dict.fromkeys(key for r in results for key in r.identity if key not in ("depth", "norm", "residual"))]
-        keys = [key for key in keys if key not in told and len({r.identity.get(key) for r in results}) > 1]
+        keys = [
+            *dict.fromkeys(key for r in results for key in r.identity_text if key not in ("depth", "norm", "residual"))
+        ]
+        keys = [key for key in keys if key not in told and len({r.identity_text.get(key) for r in results}) > 1]
     found: dict[tuple[str, ...], dict[int, CellResult]] = {}
     for result in results:
         arm, depth, *rest = _place(result, keys)
@@ -145,5 +147,5 @@ def _lines(results: Sequence[CellResult], told: Collection[str] = ()) -> list[Li
 
 
 def _place(result: CellResult, keys: Sequence[str]) -> tuple[str, ...]:
-    flat = result.identity
+    flat = result.identity_text
     return arm_of(result.choices), flat.get("depth", "0"), *(flat.get(key, "–") for key in keys)

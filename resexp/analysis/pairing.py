@@ -12,7 +12,7 @@ from typing import Any
 
 from resexp.analysis.tuning import KEY, Choice, choice
 from resexp.config.errors import InputError
-from resexp.record.filters import CONSISTS_OF, Term, in_order, text_of
+from resexp.record.filters import CONSISTS_OF, Term, sort_key, value_text
 from resexp.record.result import CellResult
 
 FACTORS = ("residual", "norm")
@@ -92,12 +92,12 @@ def factors(cells: Sequence[CellResult], tuning: Sequence[int]) -> list[Factors]
         Factors(where, {key: choice(arm, tuning) for key, arm in arms.items()})
         for where, arms in zip(wheres, grids, strict=True)
     ]
-    return sorted(found, key=lambda grid: [in_order(value) for value in grid.where.values()])
+    return sorted(found, key=lambda grid: [sort_key(value) for value in grid.where.values()])
 
 
 def _rest(cell: CellResult, told: Iterable[str]) -> dict[str, Any]:
     """What is left of the configuration to match by."""
-    return {k: v for k, v in cell.own.items() if k != KEY and not {k, k.partition(".")[0]} & {*told}}
+    return {k: v for k, v in cell.identity_config.items() if k != KEY and not {k, k.partition(".")[0]} & {*told}}
 
 
 def _grouped(cells: Sequence[CellResult], told: Iterable[str]) -> dict[str, list[CellResult]]:
@@ -110,7 +110,7 @@ def _grouped(cells: Sequence[CellResult], told: Iterable[str]) -> dict[str, list
 def _arm(name: str, cells: list[CellResult], told: set[str]) -> list[CellResult]:
     """Cells of one side that match: they must be one arm at several rates."""
     for key in sorted(told - {KEY}):
-        values = sorted({text_of(cell.flat.get(key)) for cell in cells})
+        values = sorted({value_text(cell.flat.get(key)) for cell in cells})
         if len(values) > 1:
             raise InputError(f"{name} leaves {key} open ({', '.join(values)}): say which, as in {key}={values[0]}")
     if len({repr(sorted(_rest(cell, {KEY}).items(), key=str)) for cell in cells}) > 1:
@@ -120,7 +120,7 @@ def _arm(name: str, cells: list[CellResult], told: set[str]) -> list[CellResult]
 
 def _wheres(cells: Sequence[CellResult], told: set[str]) -> list[dict[str, str]]:
     """Of each cell, the keys in which they differ; options that only another choice brings are left out."""
-    rests = [{k: text_of(v) for k, v in _rest(cell, told).items()} for cell in cells]
+    rests = [{k: value_text(v) for k, v in _rest(cell, told).items()} for cell in cells]
     keys = dict.fromkeys(k for rest in rests for k in rest)
     differ = [k for k in keys if len({rest.get(k) for rest in rests}) > 1]
     kept = [k for k in differ if "." not in k or k.partition(".")[0] not in differ]
@@ -130,7 +130,7 @@ def _wheres(cells: Sequence[CellResult], told: set[str]) -> list[dict[str, str]]
 def _why(a: Sequence[CellResult], b: Sequence[CellResult], told: set[str]) -> str:
     """The key in which the sides have no value in common, if there is one."""
     for key in _rest(a[0], told) if a and b else ():
-        mine, others = ({text_of(_rest(c, told).get(key)) for c in side} for side in (a, b))
+        mine, others = ({value_text(_rest(c, told).get(key)) for c in side} for side in (a, b))
         if not mine & others:
             return f": {key} is {', '.join(sorted(mine))} in A and {', '.join(sorted(others))} in B"
     return ""

@@ -38,7 +38,7 @@ def choices(results: Sequence[CellResult], tuning: Sequence[int]) -> list[Choice
     groups: dict[str, list[CellResult]] = {}
     for result in results:
         if result.status == "done":
-            same = {k: v for k, v in result.own.items() if k != KEY}
+            same = {k: v for k, v in result.identity_config.items() if k != KEY}
             groups.setdefault(repr(sorted(same.items(), key=str)), []).append(result)
     return [choice(group, tuning) for group in groups.values()]
 

@@ -11,17 +11,17 @@ import torch
 
 from resexp.build import build, threads, work
 from resexp.cells.callbacks import Callback, CellStart, Notice
+from resexp.cells.checkpoints import Checkpoint, Checkpoints
 from resexp.cells.interrupt import Stop
-from resexp.cells.tensorboard import Board
+from resexp.cells.tensorboard import TensorBoardWriter
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, located_error_text
 from resexp.data.dataset import Data
 from resexp.engine.events import End, Event, Layers, State, Steps
 from resexp.engine.loop import Training, fit
-from resexp.record.checkpoints import Checkpoint, Checkpoints
 from resexp.record.curves import Curves
 from resexp.record.layers import LayerTable
-from resexp.record.result import CellResult, Cost, Replicate, Status, outcome
+from resexp.record.result import CellResult, Cost, Replicate, Status, result_for
 from resexp.record.store import RunDir
 
 
@@ -134,15 +134,17 @@ class Job:
             self.notes.append(text)
             self.on_event(Notice(text))
 
-    def _board(self) -> contextlib.AbstractContextManager[Board | None]:
+    def _board(self) -> contextlib.AbstractContextManager[TensorBoardWriter | None]:
         if self.role == "reference":
             return contextlib.nullcontext()
-        return Board(self.directory.path, self.cell, self.curves, self.layers, keep_old=self.before is not None)
+        return TensorBoardWriter(
+            self.directory.path, self.cell, self.curves, self.layers, keep_old=self.before is not None
+        )
 
     def _result(self, status: Status, *, end: End | None = None, error: str | None = None) -> CellResult:
         """The cell as it stands, with the seeds that were done before."""
         replicates = sorted([*self._kept, *self.curves.replicates(end, self.cell.measured)], key=lambda r: r.seed)
-        return outcome(
+        return result_for(
             self.cell,
             status,
             config={**self.cell.config, "seeds": [r.seed for r in replicates]},

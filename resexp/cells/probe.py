@@ -18,7 +18,7 @@ from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import Probe, cross_entropy, first_tensor
 from resexp.diagnostics.suite import Suite
 from resexp.engine.layer_diagnostics import LayerDiagnostics
-from resexp.record.result import number
+from resexp.record.result import finite_or_none
 from resexp.theory import Prediction, predict, trainable_depth, without_theory
 
 DEEPEST = 512
@@ -27,7 +27,7 @@ DEEPEST = 512
 QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
 
 
-def look(cell: Cell) -> ProbeResult:
+def probe_cell(cell: Cell) -> ProbeResult:
     """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
     check_available(cell)
     data = load_data(cell)
@@ -50,7 +50,7 @@ def look(cell: Cell) -> ProbeResult:
     return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, note)
 
 
-def look_at_module(
+def probe_module(
     module: nn.Module,
     batch: Tensor | tuple[Tensor, Tensor],
     loss: Callable[[Any, Tensor], Tensor] | None = None,
@@ -113,10 +113,10 @@ def _probed(
             (values[n][:, a] / values[n][:, b]) ** 2 for n, a, b in (("stream_rms", -1, 0), ("stream_grad", 0, -1))
         ]
     forward, backward = (
-        Gain.of(ratio, count, number(getattr(prediction, gain)) if prediction else None)
+        Gain.of(ratio, count, finite_or_none(getattr(prediction, gain)) if prediction else None)
         for ratio, gain in zip(ratios, ("gain_forward", "gain_backward"), strict=True)
     )
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
     limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
     said = note + diagnose(count, forward, backward, layers, limit, advice)
-    return ProbeResult(config, name, forward, backward, layers, number(limit), said, reason)
+    return ProbeResult(config, name, forward, backward, layers, finite_or_none(limit), said, reason)

@@ -31,7 +31,7 @@ SHARED = ("width", "steps", "batch_size", "precision", "device", "threads", "pac
 """The settings that a reference has in common with the cell that it judges."""
 
 
-def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Reference:
+def measure_reference(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Reference:
     """ℓ0 and ℓ_ref of the cell's data, model and budget.
 
     ℓ_ref is the median end loss at the best learning rate. A loss below 0.05 ℓ0 ends the search and counts as 0. The
@@ -42,7 +42,7 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
     bigram = bigram_loss(data.train.x.flatten().numpy(), targets.flatten().numpy()) if data.is_tokens else None
     losses: list[float] = []
     for rate in RATES:
-        result = train(shallow(cell, rate))
+        result = train(reference_cell(cell, rate))
         ends = [r.loss_train for r in result.replicates if r.loss_train is not None]
         if result.status == "done" and len(ends) == len(SEEDS):
             losses.append(median(ends))
@@ -52,7 +52,7 @@ def measure(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Refe
     return Reference(zero, min(losses, default=None), majority, looked_at, bigram)
 
 
-def shallow(cell: Cell, rate: float) -> Cell:
+def reference_cell(cell: Cell, rate: float) -> Cell:
     """The reference cell at a learning rate; what it does not share with `cell` is at its default."""
     settings = replace(
         Settings(**{name: getattr(cell.settings, name) for name in SHARED}),

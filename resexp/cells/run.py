@@ -9,15 +9,15 @@ from filelock import Timeout
 
 from resexp.build import check_available, load_data
 from resexp.cells.callbacks import Callback, CellEnd, CellWait, Notice
+from resexp.cells.checkpoints import Checkpoint, Checkpoints
 from resexp.cells.interrupt import Stop
 from resexp.cells.job import Job, PackTooLargeError
-from resexp.cells.reference import measure
-from resexp.cells.tensorboard import summarize
+from resexp.cells.reference import measure_reference
+from resexp.cells.tensorboard import write_summary
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, located_error_text
 from resexp.data.dataset import Data
-from resexp.record.checkpoints import Checkpoint, Checkpoints
-from resexp.record.result import CellResult, missing_seeds, outcome
+from resexp.record.result import CellResult, missing_seeds, result_for
 from resexp.record.store import LOCK, RunDir
 
 TICK = 0.5
@@ -50,9 +50,9 @@ def train(
     except InputError as error:
         if not isolate:
             raise
-        result = outcome(cell, "failed", error=str(error))
+        result = result_for(cell, "failed", error=str(error))
     except Exception as error:
-        result = outcome(cell, "failed", error=located_error_text(error))
+        result = result_for(cell, "failed", error=located_error_text(error))
     with contextlib.suppress(OSError):
         RunDir(cell.path).fail(cell, result)
     on_event(CellEnd("cell", result, ()))
@@ -136,10 +136,10 @@ class _Training:
                 notes, earlier = [], directory.steps()
             start = None
         if result and _unjudged(result, role):
-            reference = measure(cell, data, lambda shallow: self(shallow, "reference", data))
+            reference = measure_reference(cell, data, lambda shallow: self(shallow, "reference", data))
             result = replace(result, reference=reference)
             directory.close(result)
-            summarize(directory.path, cell, result)
+            write_summary(directory.path, cell, result)
         return result
 
 

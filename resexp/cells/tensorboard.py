@@ -49,7 +49,7 @@ REDRAW = 60.0
 """Seconds from one drawing of the layers to the next; the last is drawn at the end."""
 
 
-class Board:
+class TensorBoardWriter:
     """Writes the event file of a cell, from the beginning: what the curves know already, then what is added.
 
     It takes the place of those from before: at once, or with `keep_old` when it closes; after an error these stay then.
@@ -73,7 +73,7 @@ class Board:
         for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
             self._bands(("loss_val", "accuracy_val"), int(step))
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "TensorBoardWriter":
         self.hook, threading.excepthook = threading.excepthook, self._in_thread
         return self
 
@@ -185,7 +185,7 @@ def _telling_first(columns: Any) -> Any:
     return columns
 
 
-def summarize(path: Path, cell: Cell, result: CellResult) -> None:
+def write_summary(path: Path, cell: Cell, result: CellResult) -> None:
     """Log the final metrics and HParams of a cell, in its run."""
     means = {
         name: mean(getattr(r, name) for r in result.replicates) for name in ("loss_train", "loss_val", "accuracy_val")

@@ -15,7 +15,7 @@ from resexp.engine.loop import NO_DIAGNOSTICS, fit
 WARM_UP, TIMED = 3, 8
 
 
-def trial(cell: Cell, threads: int) -> tuple[float, int]:
+def time_cell(cell: Cell, threads: int) -> tuple[float, int]:
     """Seconds that all steps of a cell take, and bytes of memory at the peak of this process, imports included."""
     torch.set_num_threads(threads)
     began = time.perf_counter()

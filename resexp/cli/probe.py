@@ -21,9 +21,9 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     overrides = composer.overrides(args.overrides)
     many = args.multirun or composer.is_sweep(overrides)
     cells = [cell for _, cell in composer.jobs(overrides)] if many else [composer.cell(overrides)]
-    from resexp.cells.probe import look
+    from resexp.cells.probe import probe_cell
 
-    found = [look(cell) for cell in cells]
+    found = [probe_cell(cell) for cell in cells]
     if args.json:
         print(json.dumps([one.to_json() for one in found], indent=1, allow_nan=False))
     else:

@@ -10,10 +10,10 @@ from pathlib import Path
 from resexp.config.errors import InputError, nearest
 from resexp.console import tables
 from resexp.formats import accuracy_text, loss_text
-from resexp.record.filters import in_order, is_filter, select, terms_of, text_of
+from resexp.record.filters import is_filter, parse_filter, select, sort_key, value_text
 from resexp.record.index import is_sweep, scan
 from resexp.record.result import CellResult
-from resexp.record.rows import METRICS, BySeed, overall, row, scores_of, value
+from resexp.record.rows import METRICS, BySeed, cell_row, cell_scores, row_value, scores_by_seed
 from resexp.stats.verdict import VERDICTS
 
 Found = list[tuple[CellResult, BySeed]]
@@ -41,11 +41,11 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
 
 def _show(args: Namespace) -> None:
     paths = [Path(word) for word in args.words if not is_filter(word)] or [Path("outputs")]
-    terms = [term for word in args.words if is_filter(word) for term in terms_of(word)]
+    terms = [term for word in args.words if is_filter(word) for term in parse_filter(word)]
     every = [*scan(paths)]
     results = select(every, terms)
     key, is_whole = args.best or args.sort, args.json or args.csv or args.parquet
-    scores = scores_of(results) if is_whole or key in SCORES else [{} for _ in results]
+    scores = scores_by_seed(results) if is_whole or key in SCORES else [{} for _ in results]
     found: Found = [*zip(results, scores, strict=True)]
     if key and results:
         found = _sorted(found, key, args.reverse != _is_better_high(args.best))
@@ -80,13 +80,13 @@ def _is_better_high(metric: str | None) -> bool:
 
 def _sorted(found: Found, key: str, reverse: bool) -> Found:
     """By a column; cells without a value come last, of steps to the bar what never met it after all that did."""
-    values = [value(*one, key) for one in found]
+    values = [row_value(*one, key) for one in found]
     known = [i for i, v in enumerate(values) if v is not None]
-    if not known and key not in (keys := {k for one in found for k in row(*one)}):
+    if not known and key not in (keys := {k for one in found for k in cell_row(*one)}):
         raise InputError(f"{key}: no such key to sort by{nearest(key, keys)}")
 
     def place(i: int) -> tuple[bool, tuple[float, str]]:
-        return key == "steps_to_target" and bool(overall(found[i][1]).censored), in_order(text_of(values[i]))
+        return key == "steps_to_target" and bool(cell_scores(found[i][1]).censored), sort_key(value_text(values[i]))
 
     order = sorted(known, key=place, reverse=reverse)
     return [found[i] for i in (*order, *(i for i, v in enumerate(values) if v is None))]
@@ -95,14 +95,14 @@ def _sorted(found: Found, key: str, reverse: bool) -> Found:
 def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
     """What the table shows beside what it always does: what its order goes by."""
     if key in SCORES:
-        come_to = [overall(scores) for _, scores in found]
+        come_to = [cell_scores(scores) for _, scores in found]
         return {"score": [accuracy_text(s.score) for s in come_to], "to target": [*map(tables.to_target, come_to)]}
     texts = {"loss_val": loss_text, "accuracy_train": accuracy_text}
-    return {key: [texts[key](value(*one, key)) for one in found]} if key in texts else {}
+    return {key: [texts[key](row_value(*one, key)) for one in found]} if key in texts else {}
 
 
 def _write_csv(found: Found) -> None:
-    rows = [{k: "" if v is None else text_of(v) for k, v in row(*one).items()} for one in found]
+    rows = [{k: "" if v is None else value_text(v) for k, v in cell_row(*one).items()} for one in found]
     columns = dict.fromkeys(key for r in rows for key in r)
     writer = csv.DictWriter(sys.stdout, [*columns], restval="", lineterminator="\n")
     writer.writeheader()

@@ -14,7 +14,7 @@ from resexp.console.sparkline import Sparkline
 from resexp.console.terminal import LiveView
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.formats import accuracy_text, loss_text, scaled
-from resexp.record.rows import scores_of
+from resexp.record.rows import scores_by_seed
 
 
 class CellView(LiveView):
@@ -117,7 +117,7 @@ class CellView(LiveView):
             self.strip = None
         if result.status == "done":
             note = "" if event.trained else " (done before; fresh=true trains it again)"
-            self.console.print(tables.replicates_table(result, scores_of([result])[0]))
+            self.console.print(tables.replicates_table(result, scores_by_seed([result])[0]))
             self.console.print(tables.summary(result).append(note, "dim"), soft_wrap=True)
         reference = result.reference
         if reference and reference.loss_target is None:

@@ -13,7 +13,7 @@ from resexp.analysis.headline import by_shares
 from resexp.config.names import arm_of
 from resexp.console.tables import verdicts
 from resexp.formats import loss_text
-from resexp.record.result import CellResult, differing, mean
+from resexp.record.result import CellResult, differing_keys, mean
 from resexp.stats.shares import Share
 
 LEGEND = "verdicts, 95 % interval of the share trained, mean training loss in nats"
@@ -27,11 +27,11 @@ class Matrix:
     """
 
     def __init__(self, results: Sequence[CellResult]) -> None:
-        self.keys = differing(results)
+        self.keys = differing_keys(results)
         self.arms = list(dict.fromkeys(arm_of(r.choices) for r in results))
         self.rows: dict[tuple[str, ...], dict[str, CellResult]] = {}
         for result in results:
-            flat = result.identity
+            flat = result.identity_text
             self.rows.setdefault(tuple(flat.get(k, "–") for k in self.keys), {})[arm_of(result.choices)] = result
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -19,7 +19,7 @@ from resexp.console.matrix import Matrix
 from resexp.console.terminal import LiveView
 from resexp.engine.events import Event, Steps
 from resexp.formats import duration
-from resexp.record.result import CellResult, outcome
+from resexp.record.result import CellResult, result_for
 
 
 @dataclass
@@ -66,7 +66,7 @@ class SweepView(LiveView):
         self.live = Live(get_renderable=self.__rich__, console=self.console, refresh_per_second=4, transient=True)
 
     def _know(self, cell: Cell) -> Progress:
-        return self.cells.setdefault(cell.key, Progress(cell, outcome(cell, "waiting")))
+        return self.cells.setdefault(cell.key, Progress(cell, result_for(cell, "waiting")))
 
     @property
     def _all(self) -> list[Progress]:
@@ -80,7 +80,7 @@ class SweepView(LiveView):
         def on_event(event: CellStart | CellWait | Notice | CellEnd | Event) -> None:
             match event:
                 case CellStart():
-                    progress.result = outcome(cell, "running")
+                    progress.result = result_for(cell, "running")
                     progress.role, progress.steps, progress.loss = event.role, event.cell.settings.steps, ""
                     progress.step = event.step
                     if event.role == "cell":

@@ -18,7 +18,7 @@ from resexp.config.fingerprint import SCHEMA
 from resexp.config.names import arm_of
 from resexp.console.listing import Cell, Lines, Listing, Side
 from resexp.formats import accuracy_text, duration, loss_text
-from resexp.record.result import CellResult, Replicate, differing, mean
+from resexp.record.result import CellResult, Replicate, differing_keys, mean
 from resexp.stats.scores import Scores
 from resexp.stats.verdict import VERDICTS
 
@@ -106,7 +106,7 @@ def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] 
 
     `more`: columns in the place of accuracy and time, their texts by their names.
     """
-    keys = differing(results) if len(results) > 1 else []
+    keys = differing_keys(results) if len(results) > 1 else []
     columns: dict[str, Side] = {**dict.fromkeys(keys, "right"), "arm": "left", "run": "left", "verdicts": "left"}
     texts = more or {
         "accuracy": [accuracy_text(mean(x.accuracy_val for x in r.replicates)) for r in results],
@@ -117,7 +117,7 @@ def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] 
     columns |= dict.fromkeys(("train loss", *texts), "right")
     rows = list[list[Cell]]()
     for r, *come_to in zip(results, *texts.values(), strict=True):
-        flat, name = r.identity, r.name.rpartition("-")[2] if keys else r.name
+        flat, name = r.identity_text, r.name.rpartition("-")[2] if keys else r.name
         where = [*(flat.get(key, "–") for key in keys), arm_of(r.choices), name]
         rows.append([*where, verdict_lines(r), loss_text(mean(x.loss_train for x in r.replicates)), *come_to])
     return Listing(columns, rows)
@@ -127,11 +127,11 @@ def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
     """A row per arm: its best learning rate, and what the other seeds came to with it."""
     caption = f"lr: the best on seeds {', '.join(map(str, tuning))}; what it came to: on the others"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
-    keys = differing([choice.test for choice in found])
+    keys = differing_keys([choice.test for choice in found])
     for key in (*(key for key in keys if key != KEY), "arm", "best lr", "verdicts", "train loss"):
         table.add_column(key, justify="left" if key in ("arm", "verdicts") else "right")
     for choice in found:
-        flat, arm = choice.test.identity, arm_of(choice.test.choices)
+        flat, arm = choice.test.identity_text, arm_of(choice.test.choices)
         loss = loss_text(mean(r.loss_train for r in choice.test.replicates))
         rate = f"{choice.value:g}" + " (at the edge)" * choice.at_edge
         table.add_row(*(flat.get(k, "–") for k in keys if k != KEY), arm, rate, verdicts(choice.test), loss)

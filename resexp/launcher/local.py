@@ -16,7 +16,7 @@ from resexp.cells.callbacks import CellEnd
 from resexp.config.cell import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.index import CellFailedError, metric, recorded
+from resexp.record.index import CellFailedError, metric_value, recorded_result
 from resexp.record.result import CellResult, missing_seeds
 
 
@@ -50,7 +50,7 @@ class LocalLauncher(Launcher):
         for cell, job in zip(cells, job_overrides, strict=True):
             done = JobReturn(overrides=job, working_dir=os.getcwd(), status=JobStatus.COMPLETED)
             try:
-                done.return_value = metric(cell)
+                done.return_value = metric_value(cell)
             except CellFailedError as error:
                 done.return_value, done.status = error, JobStatus.FAILED
             returns.append(done)
@@ -81,7 +81,7 @@ class LocalLauncher(Launcher):
 
 def finished(cell: Cell) -> CellResult | None:
     """What is recorded of a cell of which nothing is left to do, else None."""
-    result = recorded(cell)
+    result = recorded_result(cell)
     return result if result.status == "done" and result.is_judged and not missing_seeds(cell, result) else None
 
 

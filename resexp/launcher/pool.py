@@ -20,7 +20,7 @@ from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.launcher.worker import STOP, Place, serve
-from resexp.record.result import outcome
+from resexp.record.result import result_for
 from resexp.record.store import RunDir
 
 TICK = 0.2
@@ -137,7 +137,7 @@ class Pool:
         cell = worker.cell
         if cell is None or (self.stop.requested and not error):
             return
-        result = outcome(cell, "failed", error=error or _death(worker.process.exitcode, self.places[index]))
+        result = result_for(cell, "failed", error=error or _death(worker.process.exitcode, self.places[index]))
         with contextlib.suppress(OSError):
             RunDir(cell.path).fail(cell, result)
         self.callback_for(cell)(CellEnd("cell", result, ()))

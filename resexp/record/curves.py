@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.engine.events import End, Event, Steps, Validation
-from resexp.record.result import Replicate, number
+from resexp.record.result import Replicate, finite_or_none
 from resexp.record.store import COLUMNS
 from resexp.stats.verdict import lowest_median
 
@@ -94,7 +94,7 @@ class Curves:
         loss, finite = self.metrics["loss"][row, : self.length], self._is_finite(row)
         r = row - range(len(self.seeds))[self.new].start
         last: dict[str, Any] = {
-            name: number(getattr(end, f"{name}_R")[r])
+            name: finite_or_none(getattr(end, f"{name}_R")[r])
             for name in ("loss_train", "accuracy_train", "loss_val", "accuracy_val")
             if end is not None and finite
         }
@@ -102,7 +102,7 @@ class Curves:
             seed=self.seeds[row],
             steps=self._finite_steps(row),
             finite=finite,
-            loss_initial=number(loss[0]) if len(loss) else None,
+            loss_initial=finite_or_none(loss[0]) if len(loss) else None,
             loss_lowest=lowest_median(loss[: self._finite_steps(row)], self.metrics["loss"].shape[1] - 1),
             **last,
         )

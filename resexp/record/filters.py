@@ -43,12 +43,12 @@ class Term:
     def holds(self, value: object) -> bool:
         """Whether a value of the key meets it; a key that a cell does not have is like a value that differs."""
         if self.sign in ORDER:
-            have, limit = number_of(value), number_of(self.values[0])
+            have, limit = as_number(value), as_number(self.values[0])
             return have is not None and limit is not None and SIGNS[self.sign](have, limit)
         return (self.sign == "=") == any(_same(value, wanted) for wanted in self.values)
 
 
-def terms_of(text: str) -> tuple[Term, ...]:
+def parse_filter(text: str) -> tuple[Term, ...]:
     """What a filter says. Raises InputError where it is none."""
     terms: list[Term] = []
     for word in re.split(r"[\s,]+", text.strip(" ,")):
@@ -67,7 +67,7 @@ def is_filter(text: str) -> bool:
     return re.search("[<>=]", text) is not None and not Path(text).exists()
 
 
-def flat(result: CellResult) -> dict[str, Any]:
+def filter_values(result: CellResult) -> dict[str, Any]:
     """What filters see of a cell."""
     return {"arm": arm_of(result.choices), "status": result.status, "schema": result.schema, **result.flat}
 
@@ -79,13 +79,13 @@ def select(results: Sequence[CellResult], terms: Sequence[Term]) -> list[CellRes
     """
     if not results or not terms:
         return [*results]
-    flats = [flat(result) for result in results]
+    flats = [filter_values(result) for result in results]
     for term in terms:
         _check(term, flats)
     return [r for r, f in zip(results, flats, strict=True) if all(t.holds(f.get(t.key)) for t in terms)]
 
 
-def number_of(value: object) -> float | None:
+def as_number(value: object) -> float | None:
     """A number, also from its text; None where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -95,13 +95,13 @@ def number_of(value: object) -> float | None:
         return None
 
 
-def in_order(value: str) -> tuple[float, str]:
+def sort_key(value: str) -> tuple[float, str]:
     """By what texts are sorted: numbers by their size, before words."""
-    number = number_of(value)
+    number = as_number(value)
     return (math.inf, value) if number is None or math.isnan(number) else (number, value)
 
 
-def text_of(value: object) -> str:
+def value_text(value: object) -> str:
     """A value as it is typed."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -109,8 +109,8 @@ def text_of(value: object) -> str:
 
 
 def _same(value: object, wanted: str) -> bool:
-    have, number = number_of(value), number_of(wanted)
-    return have == number if have is not None and number is not None else text_of(value) == wanted
+    have, number = as_number(value), as_number(wanted)
+    return have == number if have is not None and number is not None else value_text(value) == wanted
 
 
 def _check(term: Term, flats: Sequence[dict[str, Any]]) -> None:
@@ -118,14 +118,14 @@ def _check(term: Term, flats: Sequence[dict[str, Any]]) -> None:
     if term.key not in keys:
         inner = [key for key in sorted(keys) if key.rpartition(".")[2] == term.key]
         raise InputError(f"unknown key {term.key}{nearest(inner[0] if inner else term.key, keys)}")
-    known = sorted({text_of(f[term.key]) for f in flats if term.key in f}, key=in_order)
+    known = sorted({value_text(f[term.key]) for f in flats if term.key in f}, key=sort_key)
     if term.sign in ORDER:
         for value in (term.values[0], *known[:1]):
-            if number_of(value) is None:
+            if as_number(value) is None:
                 raise InputError(f"{term.key}{term.sign}{term.values[0]}: {value} is no number")
         return
     for value in term.values:
         if not any(_same(have, value) for have in known):
-            numeric = number_of(value) is not None
+            numeric = as_number(value) is not None
             hint = f"; there are {', '.join(known[:12])}" if numeric else nearest(value, known)
             raise InputError(f"{term.key}{term.sign}{value}: no cell here has it{hint}")

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resexp.record.files import write_atomically
-from resexp.record.filters import text_of
+from resexp.record.filters import value_text
 from resexp.record.index import scan
 from resexp.record.result import CellResult
-from resexp.record.rows import METRICS, BySeed, row, scores_of
+from resexp.record.rows import METRICS, BySeed, cell_row, scores_by_seed
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
 from resexp.stats.scores import Scores
 
@@ -33,7 +33,7 @@ class Frames(NamedTuple):
 def load(path: str | Path = "outputs") -> Frames:
     """As `resexp.load`."""
     results = [*scan([Path(path)])]
-    found = [*zip(results, scores_of(results), strict=True)]
+    found = [*zip(results, scores_by_seed(results), strict=True)]
     steps, layers = list[pd.DataFrame](), list[pd.DataFrame]()
     for result in results:
         place = RunDir(Path(result.path))
@@ -52,7 +52,7 @@ def load(path: str | Path = "outputs") -> Frames:
 
 def cells_table(found: Iterable[tuple[CellResult, BySeed]]) -> pa.Table:
     """The frame `cells` of results with their scores, as Arrow has it."""
-    return _table([row(*one) for one in found])
+    return _table([cell_row(*one) for one in found])
 
 
 def write_parquet(file: Path, table: pa.Table) -> None:
@@ -71,7 +71,7 @@ def _column(key: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.float64() if key in FLOATS else pa.string() if key == "error" else None)
     except pa.ArrowException:
-        return pa.array([None if value is None else text_of(value) for value in values], pa.string())
+        return pa.array([None if value is None else value_text(value) for value in values], pa.string())
 
 
 def _together(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:

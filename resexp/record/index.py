@@ -15,7 +15,7 @@ from resexp.formats import plural
 from resexp.record.cache import Cache
 from resexp.record.files import read_json
 from resexp.record.migration import is_newer
-from resexp.record.result import CellResult, outcome
+from resexp.record.result import CellResult, result_for
 from resexp.record.store import RESULT, RUN, RunDir, result_from
 
 SWEEP = "sweep.json"
@@ -37,18 +37,18 @@ class CellFailedError(RuntimeError):
     """A cell did not come to its end; the message says why."""
 
 
-def recorded(cell: Cell, error: str | None = None) -> CellResult:
+def recorded_result(cell: Cell, error: str | None = None) -> CellResult:
     """What is on the disk of a cell, of the seeds asked for; where it has not ended, `error` says why, if known."""
     directory = RunDir(cell.path)
     if obstacle := directory.obstacle(cell.id):
-        return outcome(cell, "failed", error=obstacle)
+        return result_for(cell, "failed", error=obstacle)
     result = directory.result(Path(cell.settings.outputs).absolute())
     if result is None:
-        return outcome(cell, "waiting" if error else "failed", error=error or "it left nothing behind")
+        return result_for(cell, "waiting" if error else "failed", error=error or "it left nothing behind")
     have = [r for r in result.replicates if r.seed in cell.settings.seed_list]
     if result.status == "done" and len(have) < len(cell.settings.seed_list):
-        return outcome(cell, "failed", error="some of its seeds are missing")
-    return outcome(
+        return result_for(cell, "failed", error="some of its seeds are missing")
+    return result_for(
         cell,
         result.status,
         replicates=have,
@@ -60,12 +60,12 @@ def recorded(cell: Cell, error: str | None = None) -> CellResult:
     )
 
 
-def metric(cell: Cell) -> float:
+def metric_value(cell: Cell) -> float:
     """The mean over its seeds of what the cell's `metric` names; the worst value there is, where a seed has none.
 
     Raises CellFailedError where the cell is not done.
     """
-    result, name = recorded(cell), cell.settings.metric
+    result, name = recorded_result(cell), cell.settings.metric
     if result.status != "done":
         raise CellFailedError(result.error or result.status)
     values = [getattr(r, name) for r in result.replicates]
@@ -93,7 +93,7 @@ def scan(paths: Iterable[Path]) -> Iterator[CellResult]:
         )  # fmt: skip
 
 
-def home_of(place: Path) -> Path:
+def index_dir_of(place: Path) -> Path:
     """Where what is kept of the cells below an absolute path lies: there, or in the outputs directory that it is of."""
     return next((p for p in (place, *place.parents[:LEVELS]) if (p / INDEX).is_file()), place)
 
@@ -104,7 +104,7 @@ def _index(home: Path) -> Cache:
 
 def _cells_below(root: Path) -> Iterator[StoredCell]:
     """Yield the cells of every run directory from `root` on."""
-    home = home_of(root)
+    home = index_dir_of(root)
     index, above = _index(home), os.path.join(root, "")
     for place in _run_dirs(root):
         if content := index(place):
@@ -142,7 +142,7 @@ def _cells_of_sweep(path: Path) -> Iterator[StoredCell]:
         raise InputError(f"{path}: a sweep of schema {about['schema']}; this version of resexp reads up to {SCHEMA}")
     outputs = os.path.normpath(here / str(about.get("outputs", ".")))
     tuning = {"tuning_seeds": about["tuning_seeds"] or None} if "tuning_seeds" in about else {}  # not its last sweep's
-    index = _index(home_of(Path(outputs)))
+    index = _index(index_dir_of(Path(outputs)))
     cells = about.get("cells")
     for cell in cells if isinstance(cells, list) else []:
         place = os.path.normpath(here / str(cell["path"] if isinstance(cell, dict) and "path" in cell else "."))

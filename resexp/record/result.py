@@ -12,7 +12,9 @@ from resexp.config.settings import SETTINGS
 from resexp.stats.scores import Scores
 from resexp.stats.verdict import Outcome, Reference, flags, verdict
 
-PASSING = frozenset([*GROUPS_OUTSIDE_ID, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])])
+NON_IDENTITY = frozenset(
+    [*GROUPS_OUTSIDE_ID, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])]
+)
 """Keys that are no part of the identity."""
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
@@ -105,19 +107,19 @@ class CellResult:
         return self._flat(frozenset())
 
     @property
-    def own(self) -> dict[str, Any]:
+    def identity_config(self) -> dict[str, Any]:
         """What makes a cell another one: `flat` but for what is no part of the identity."""
-        return self._flat(PASSING)
+        return self._flat(NON_IDENTITY)
 
     @cached_property
-    def configuration(self) -> str:
+    def identity_key(self) -> str:
         """`own` as text, by which cells of different schemas are matched."""
-        return repr(sorted(self.own.items(), key=str))
+        return repr(sorted(self.identity_config.items(), key=str))
 
     @cached_property
-    def identity(self) -> dict[str, str]:
+    def identity_text(self) -> dict[str, str]:
         """The same as text, without the names of classes."""
-        return {k: str(v) for k, v in self.own.items() if not k.endswith("._target_")}
+        return {k: str(v) for k, v in self.identity_config.items() if not k.endswith("._target_")}
 
     def _flat(self, without: frozenset[str]) -> dict[str, Any]:
         choices = {k: v for k, v in self.choices.items() if k not in without}
@@ -139,7 +141,7 @@ class CellResult:
         }
 
 
-def outcome(cell: Cell, status: Status, **more: Any) -> CellResult:
+def result_for(cell: Cell, status: Status, **more: Any) -> CellResult:
     """A result with what the cell itself tells."""
     common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
     return CellResult(**{**common, "status": status, "config": cell.config, **more})
@@ -150,13 +152,13 @@ def without_superseded(results: Sequence[CellResult]) -> list[CellResult]:
     latest: dict[str, int] = {}
     for result in results:
         if result.status == "done":
-            latest[result.configuration] = max(result.schema, latest.get(result.configuration, 0))
-    return [result for result in results if result.schema >= latest.get(result.configuration, 0)]
+            latest[result.identity_key] = max(result.schema, latest.get(result.identity_key, 0))
+    return [result for result in results if result.schema >= latest.get(result.identity_key, 0)]
 
 
-def differing(results: Sequence[CellResult]) -> list[str]:
+def differing_keys(results: Sequence[CellResult]) -> list[str]:
     """Depth, and what else differs between cells, but for the arm and for options that only another choice brings."""
-    flats = [result.identity for result in results]
+    flats = [result.identity_text for result in results]
     differ = [k for k in dict.fromkeys(k for flat in flats for k in flat) if len({flat.get(k) for flat in flats}) > 1]
     told = {"depth", "norm", "residual"}
     return ["depth", *(k for k in differ if k not in told and not ("." in k and k.split(".")[0] in {*differ, *told}))]
@@ -181,6 +183,6 @@ def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
     return tuple(seed for seed in cell.settings.seed_list if seed not in have)
 
 
-def number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """A float for JSON: None where it is not finite."""
     return float(value) if math.isfinite(value) else None

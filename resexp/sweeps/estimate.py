@@ -83,6 +83,6 @@ def _nothing() -> None:
 
 
 def _trial(cell: Cell, threads: int) -> tuple[float, int]:
-    from resexp.cells.timing import trial
+    from resexp.cells.timing import time_cell
 
-    return trial(cell, threads)
+    return time_cell(cell, threads)

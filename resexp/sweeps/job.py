@@ -15,7 +15,7 @@ from resexp.config.names import ID_DIGITS
 from resexp.launcher.local import share
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.index import CellFailedError, metric
+from resexp.record.index import CellFailedError, metric_value
 from resexp.record.result import CellResult
 
 Jobs = list[tuple[list[str], Cell]]
@@ -45,7 +45,7 @@ class CellTask:
         Pool([Place(threads, None, log)], None, noting(self.callback_for, failures), self.stop).run([cell])
         if cell.key in failures:
             raise CellFailedError(failures[cell.key].error)
-        return metric(cell)
+        return metric_value(cell)
 
 
 def no_callback(cell: Cell) -> Callback:

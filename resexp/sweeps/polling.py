@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from resexp.cells.callbacks import CellEnd
 from resexp.config.cell import Cell
-from resexp.record.index import recorded
+from resexp.record.index import recorded_result
 from resexp.record.store import RESULT, RunDir
 from resexp.sweeps.job import CallbackFor
 
@@ -26,7 +26,7 @@ def polling(cells: list[Cell], callback_for: CallbackFor) -> Iterator[None]:
         for key, (cell, old) in [*waiting.items()]:
             is_new = written(cell) not in (old, 0.0)
             if (is_new or first) and not RunDir(cell.path).is_locked():  # then its bar is known, too
-                result = recorded(cell)
+                result = recorded_result(cell)
                 if is_new or (result.status == "done" and not cell.settings.fresh):
                     del waiting[key]
                     callback_for(cell)(CellEnd("cell", result, cell.settings.seed_list if is_new else ()))

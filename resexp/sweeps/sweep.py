@@ -17,8 +17,8 @@ from resexp.config.compose import Composer, quoted
 from resexp.config.errors import InputError, error_text
 from resexp.config.grid import GridSweeper
 from resexp.launcher.local import LocalLauncher
-from resexp.record.index import CellFailedError, recorded
-from resexp.record.result import CellResult, outcome
+from resexp.record.index import CellFailedError, recorded_result
+from resexp.record.result import CellResult, result_for
 from resexp.sweeps.job import CallbackFor, CellTask, Jobs, Key, noting
 from resexp.sweeps.manifest import SweepManifest
 from resexp.sweeps.polling import polling
@@ -68,7 +68,7 @@ def sweep(
             error = error_text(fault)
         finally:
             record.write(cells.values())
-    return SweepResult([failures.get(key) or recorded(cell, error) for key, cell in cells.items()], error)
+    return SweepResult([failures.get(key) or recorded_result(cell, error) for key, cell in cells.items()], error)
 
 
 def launches_here(composer: Composer, overrides: list[str]) -> bool:
@@ -83,7 +83,7 @@ def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> N
         if returned.status is JobStatus.FAILED:
             fault = returned._return_value  # asked for it openly, Hydra prints more than a line
             text = str(fault) if isinstance(fault, CellFailedError) else error_text(fault)
-            failures.setdefault(cell.key, outcome(cell, "failed", error=text))
+            failures.setdefault(cell.key, result_for(cell, "failed", error=text))
 
 
 def _register() -> None:

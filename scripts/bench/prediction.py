@@ -18,7 +18,7 @@ from table import machine
 
 from resexp.analysis.diagnosis import ProbeResult
 from resexp.cells.interrupt import Stop
-from resexp.cells.probe import look
+from resexp.cells.probe import probe_cell
 from resexp.config.compose import Composer
 from resexp.stats.calibration import ConfusionMatrix, fit_limits, fit_majority, predict_left_out
 from resexp.sweeps.job import no_callback
@@ -63,7 +63,7 @@ def predict(overrides: Sequence[str], results: Path) -> Iterator[Predicted]:
         verdicts = [result.verdict(replicate) for replicate in result.replicates]
         if result.status != "done" or None in verdicts:
             continue
-        seen, trained = look(cell), 2 * verdicts.count("trained") > len(verdicts)
+        seen, trained = probe_cell(cell), 2 * verdicts.count("trained") > len(verdicts)
         limit = seen.predicted_trainable_depth
         theory = limit is None or cell.settings.depth <= limit
         arm = f"{cell.choices['norm']}+{cell.choices['residual']}"

@@ -22,7 +22,7 @@ from resexp.config.cell import Cell
 from resexp.config.compose import Composer
 from resexp.record.files import read_json, write_json
 from resexp.record.index import INDEX
-from resexp.record.result import Replicate, outcome
+from resexp.record.result import Replicate, result_for
 from resexp.record.rows import SCORES
 from resexp.record.store import RUN, RunDir
 
@@ -65,7 +65,7 @@ def write(outputs: Path, count: int) -> None:
         write_json(cell.path / RUN, {**about, "id": cell.id, "choices": dict(cell.choices), "config": cell.config})
         replicates = [_replicate(seed, *rng.uniform(size=5)) for seed in cell.settings.seed_list]
         more = {"replicates": replicates, "reference": real.reference, "seconds": real.seconds, "cost": real.cost}
-        RunDir(cell.path).close(outcome(cell, "done", **more))
+        RunDir(cell.path).close(result_for(cell, "done", **more))
     shutil.rmtree(outputs / "real")
 
 

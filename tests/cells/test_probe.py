@@ -11,7 +11,7 @@ from torch import nn
 
 import resexp
 from resexp.analysis.diagnosis import Gain, diagnose, measured_depth
-from resexp.cells.probe import look
+from resexp.cells.probe import probe_cell
 from resexp.cli.main import main
 from resexp.config.errors import InputError
 from resexp.theory import Arm, trainable_depth
@@ -31,7 +31,7 @@ ARMS = {  # of digits at depth 48: whether it should train, and why not
 )
 def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
     """The matrix, where the same cells are trained, has it so."""
-    found = look(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
+    found = probe_cell(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
     why = ARMS[norm, residual]
     assert ("should train" in found.diagnosis) == (why is None)
     if why:
@@ -42,7 +42,7 @@ def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
 
 @pytest.mark.parametrize("norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pre", "post"))])
 def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
-    found = look(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
+    found = probe_cell(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
     for gain in (found.gain_forward, found.gain_backward):
         assert gain.low < gain.measured < gain.high
         assert gain.measured == pytest.approx(gain.predicted, rel=0.05)
@@ -50,13 +50,13 @@ def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
 
 @pytest.mark.slow
 def test_one_seed_has_no_interval_and_a_dead_network_says_so(cell):
-    one = look(cell("norm=pre", "seeds=1"))
+    one = probe_cell(cell("norm=pre", "seeds=1"))
     assert one.gain_forward.low is None
     assert one.gain_forward.measured > 0
-    fixup = look(cell("residual=fixup"))
+    fixup = probe_cell(cell("residual=fixup"))
     assert "no gradient passes the head" in fixup.diagnosis
     assert fixup.gain_backward.measured == pytest.approx(1.0)  # so do its branches
-    assert "cannot train" in look(cell("depth=300", "width=8")).diagnosis
+    assert "cannot train" in probe_cell(cell("depth=300", "width=8")).diagnosis
 
 
 def test_what_the_theory_does_not_know_is_said(cell):
@@ -65,7 +65,7 @@ def test_what_the_theory_does_not_know_is_said(cell):
         (("norm=pre", "normalizer._target_=torch.nn.LayerNorm"), "torch.nn.LayerNorm"),
         (("init=orthogonal", "init.gain=0.5"), "init.gain=0.5"),
     ):
-        found = look(cell(*given))
+        found = probe_cell(cell(*given))
         assert reason in found.theory
         assert found.gain_forward.predicted is None
         assert found.gain_forward.measured > 0

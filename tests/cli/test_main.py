@@ -14,7 +14,7 @@ import pytest
 
 import resexp as resexp_api
 from resexp.cli.main import main
-from resexp.record.result import Replicate, outcome
+from resexp.record.result import Replicate, result_for
 from resexp.record.store import RunDir
 from resexp.stats.verdict import Reference
 from tests.conftest import TINY
@@ -264,7 +264,7 @@ def recorded(cell):
         replicates = [Replicate(s, 6, True, 2.4, 2.0, loss + s / 100, 0.9, loss, 0.5 + loss) for s in range(3)]
         RunDir(known.path).open(known, {})
         RunDir(known.path).close(
-            outcome(known, "done", replicates=replicates, reference=Reference(2.3, 0.0, 0.1, 1438))
+            result_for(known, "done", replicates=replicates, reference=Reference(2.3, 0.0, 0.1, 1438))
         )
 
 

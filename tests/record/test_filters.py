@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resexp.config.errors import InputError
-from resexp.record.filters import select, terms_of
+from resexp.record.filters import parse_filter, select
 from resexp.record.result import CellResult
 
 DEPTHS = (8, 24, 48)
@@ -46,7 +46,7 @@ CELLS = [_cell(n, r, d) for n in ("none", "pre") for r in ("on", "off") for d in
     ],
 )
 def test_what_a_filter_keeps(text, count):
-    assert len(select(CELLS, terms_of(text))) == count
+    assert len(select(CELLS, parse_filter(text))) == count
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,16 @@ def test_what_a_filter_keeps(text, count):
 )
 def test_a_wrong_filter_is_one_line(text, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        select(CELLS, terms_of(text))
+        select(CELLS, parse_filter(text))
 
 
 @given(st.sampled_from(DEPTHS), st.sampled_from(["=", ">=", ">"]))
 def test_a_sign_and_its_opposite_share_out_the_cells(depth, sign):
     opposite = {"=": "!=", ">=": "<", ">": "<="}[sign]
-    kept = [{c.id for c in select(CELLS, terms_of(f"depth{s}{depth}"))} for s in (sign, opposite)]
+    kept = [{c.id for c in select(CELLS, parse_filter(f"depth{s}{depth}"))} for s in (sign, opposite)]
     assert kept[0] | kept[1] == {c.id for c in CELLS}
     assert not kept[0] & kept[1]
 
 
 def test_nothing_to_select_from_is_no_error():
-    assert select([], terms_of("anything=1")) == []
+    assert select([], parse_filter("anything=1")) == []

@@ -16,8 +16,8 @@ from resexp.cli.main import main
 from resexp.config.errors import InputError
 from resexp.config.fingerprint import SCHEMA
 from resexp.config.settings import conf_dir
-from resexp.record.filters import select, terms_of
-from resexp.record.index import SWEEP, recorded, scan
+from resexp.record.filters import parse_filter, select
+from resexp.record.index import SWEEP, recorded_result, scan
 from resexp.record.migration import current_class, migrate, schema_of
 from resexp.record.result import without_superseded
 from resexp.record.store import RESULT, RUN, RunDir
@@ -92,8 +92,8 @@ def test_load_reads_schema_2(old):
 def test_filters_accept_the_names_of_schema_2(old):
     results = [*scan([old])]
     for text in ("init._target_=resexp.nn.inits.orthogonal.Orthogonal", "residual=off,schema=2,norm=none"):
-        assert [r.choices["init"] for r in select(results, terms_of(text))] == ["orthogonal"]
-    assert len(select(results, terms_of("diagnostics.dear=[]"))) == 3
+        assert [r.choices["init"] for r in select(results, parse_filter(text))] == ["orthogonal"]
+    assert len(select(results, parse_filter("diagnostics.dear=[]"))) == 3
 
 
 def test_commands_read_schema_2(old, monkeypatch, capsys):
@@ -115,16 +115,16 @@ def test_commands_read_schema_2(old, monkeypatch, capsys):
 
 def test_the_same_configuration_is_trained_anew_beside_schema_2(old, same):
     before, cell = _contents(old), same()
-    (earlier,) = select([*scan([old])], terms_of("arm=pre+residual"))
+    (earlier,) = select([*scan([old])], parse_filter("arm=pre+residual"))
     result = train(cell)
     assert result.status == "done"
     assert result.schema == SCHEMA
     assert _contents(old) == before
     assert Path(result.path) != Path(earlier.path)
     assert [r.loss_train for r in result.replicates] == [r.loss_train for r in earlier.replicates]
-    assert result.configuration == earlier.configuration
-    assert result.identity == earlier.identity
-    both = select([*scan([old])], terms_of("arm=pre+residual"))
+    assert result.identity_key == earlier.identity_key
+    assert result.identity_text == earlier.identity_text
+    both = select([*scan([old])], parse_filter("arm=pre+residual"))
     assert {r.schema for r in both} == {2, SCHEMA}
     assert [r.schema for r in without_superseded(both)] == [SCHEMA]
     found = resexp.compare("norm=pre,residual=on", "norm=none,residual=on", old)
@@ -166,7 +166,7 @@ def test_a_directory_of_another_schema_is_never_written_to(old, same, schema, mo
     failed = train(cell, isolate=True)
     assert failed.status == "failed"
     assert message in failed.error
-    assert message in recorded(cell).error
+    assert message in recorded_result(cell).error
     with pytest.raises(InputError, match=message):
         RunDir(cell.path).open(cell, {})
     with pytest.raises(InputError, match=message):

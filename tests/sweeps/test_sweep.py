@@ -14,7 +14,7 @@ from resexp.console.sweep import SweepView
 from resexp.engine.events import Steps
 from resexp.launcher.local import environments, share
 from resexp.record.index import scan
-from resexp.record.result import outcome
+from resexp.record.result import result_for
 from resexp.sweeps.estimate import missing
 from tests.conftest import TINY
 
@@ -137,7 +137,7 @@ def test_the_view_shows_what_runs_and_what_ended(cells, width):
     first, second, third = (view.callback_for(cell) for cell in cells[:3])
     first(CellStart("cell", cells[0], (0, 1, 2), (), 10, 10, "vmap", "cpu", 100))
     first(Steps(0, *(np.full((3, 3), 0.5) for _ in range(3)), np.full(3, 0.1)))
-    second(CellEnd("cell", outcome(cells[1], "failed", error="out of luck"), ()))
+    second(CellEnd("cell", result_for(cells[1], "failed", error="out of luck"), ()))
     third(CellStart("reference", cells[2], (0,), (), 10, 10, "vmap", "cpu", 100))
     third(Notice("something odd"))
     text = _drawn(view, width)
