@@ -1,1 +1,1 @@
-"""What is trained on, a file per format or set."""
+"""Data sets, one file per set or file format."""

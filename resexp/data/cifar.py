@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their binary version: unlike the Python version, no pickle has to be trusted."""
+"""CIFAR-10 and CIFAR-100, in the binary version, which unlike the Python version contains no pickles."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,18 @@ from resexp.data.transforms import Augment
 
 @dataclass(frozen=True)
 class Archive:
-    """Where an archive lies; its files are records of `labels` label bytes, of which the last counts, and a picture."""
+    """An archive of binary files, whose records are label bytes and an image.
+
+    Attributes:
+        url: the address of the archive.
+        md5: its checksum.
+        folder: the folder in the archive.
+        train: the files of the train split.
+        test: the files of the test split.
+        labels: label bytes of a record; the last one is the class.
+        classes: number of classes.
+
+    """
 
     url: str
     md5: str
@@ -45,11 +56,19 @@ ARCHIVES = {
         classes=100,
     ),
 }
-PICTURE = (3, 32, 32)
+IMAGE = (3, 32, 32)
 
 
 class Cifar:
-    """The set `archive`, downloaded; or the .bin files in `path`."""
+    """CIFAR10 or CIFAR100: 50,000 + 10,000 color images of 32×32 pixels in 10 or 100 classes. Krizhevsky 2009.
+
+    Args:
+        archive: CIFAR10 or CIFAR100.
+        path: a folder of the .bin files; null: download the archive.
+        crop: zero pixels of padding for random crops of training images.
+        flip: mirror half of the training images.
+
+    """
 
     def __init__(self, archive: str, path: str | None = None, crop: int = 0, flip: bool = False) -> None:
         if archive not in ARCHIVES:
@@ -58,7 +77,7 @@ class Cifar:
         self.name, self.augment = archive, Augment(crop, flip)
 
     def load(self) -> tuple[Split, Split, int]:
-        """The shipped train and test splits, (N, 3, 32, 32) bytes, and the number of classes."""
+        """Return the train and test splits, (N, 3, 32, 32) uint8, and the number of classes."""
         folder = Path(self.path).expanduser() if self.path else cached(self.name, self._download)
         return self._split(folder, self.archive.train), self._split(folder, self.archive.test), self.archive.classes
 
@@ -85,4 +104,4 @@ class Cifar:
         y = records[:, self.archive.labels - 1].long()
         if y.max() >= self.archive.classes:
             raise InputError(f"{folder}: corrupt: a label of {int(y.max())} among {self.archive.classes} classes")
-        return Split(records[:, self.archive.labels :].reshape(-1, *PICTURE), y)
+        return Split(records[:, self.archive.labels :].reshape(-1, *IMAGE), y)

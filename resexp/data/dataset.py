@@ -1,4 +1,4 @@
-"""What every data set gives: tensors that lie on the device, from which a batch is an index."""
+"""Data sets as tensors on the device, standardization, and the order of batches."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,9 +16,12 @@ NO_CHANGE = Augment()
 
 @dataclass(frozen=True)
 class Split:
-    """Raw inputs (N, *shape), of any real type, and targets (N,) int64.
+    """Samples and their targets.
 
-    Inputs of int64 are symbols, (N, T), and each has a target of its own, (N, T).
+    Attributes:
+        x: inputs (N, *shape) of any real type, not standardized; int64 inputs are tokens, (N, T).
+        y: int64 targets (N,); of tokens (N, T).
+
     """
 
     x: Tensor
@@ -28,26 +31,33 @@ class Split:
         return len(self.y)
 
     def take(self, index: Tensor) -> "Split":
-        """The samples at `index`."""
+        """Return the samples at `index`."""
         return Split(self.x[index], self.y[index])
 
 
 class Dataset(Protocol):
-    """Where samples come from."""
+    """A source of samples."""
 
     def load(self) -> tuple[Split, Split, int]:
-        """Training split, validation split, number of classes. Raises InputError where the files are not right."""
+        """Return the training split, the validation split and the number of classes.
+
+        Raises:
+            InputError: the files are missing or damaged.
+
+        """
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set on its device. Inputs stay as stored; the train set's statistics standardize them as they are read.
+    """A data set on a device. Inputs are stored raw, and standardized when a batch is read.
 
     Attributes:
-        train, validation: the splits.
-        classes: number of classes.
-        mean, scale: per channel for (C, H, W) samples, else a single number.
-        augment: what happens to a batch of raw training pictures.
+        train: the training split.
+        validation: the validation split.
+        classes: number of classes; of tokens the size of the vocabulary.
+        mean: mean of the training inputs, per channel (C, 1, 1) for (C, H, W) samples, else a single number.
+        scale: 1/standard deviation of the training inputs, of the same shape.
+        augment: random changes of the raw training images of a batch.
 
     """
 
@@ -65,35 +75,38 @@ class Data:
 
     @property
     def is_tokens(self) -> bool:
-        """Whether samples are sequences of symbols, each with a target of its own."""
+        """True if samples are sequences of tokens, with one target per token."""
         return self.train.x.dtype == torch.int64
 
     def standardize(self, x: Tensor) -> Tensor:
-        """(…, *shape) → zero mean and unit variance over the train set, in the precision of `mean`; not of symbols."""
+        """Shift and scale inputs (…, *shape) to mean 0 and variance 1 over the training split; tokens stay as they are.
+
+        The result has the precision of `mean`.
+        """
         if self.is_tokens:
             return x
         return (x.to(self.mean.dtype) - self.mean) * self.scale
 
     def to(self, device: torch.device) -> "Data":
-        """The same on another device."""
+        """Copy to `device`."""
         train, validation = (Split(s.x.to(device), s.y.to(device)) for s in (self.train, self.validation))
         mean, scale = self.mean.to(device), self.scale.to(device)
         return replace(self, train=train, validation=validation, mean=mean, scale=scale)
 
 
 def prepare(dataset: Dataset, dtype: torch.dtype) -> Data:
-    """Load and measure a data set, on the CPU."""
+    """Load a data set on the CPU, with statistics of type `dtype`. Raises InputError as its `load` does."""
     train, validation, classes = dataset.load()
-    symbols = train.x.dtype == torch.int64
-    mean, scale = (torch.zeros(()), torch.ones(())) if symbols else _statistics(train.x)
+    is_tokens = train.x.dtype == torch.int64
+    mean, scale = (torch.zeros(()), torch.ones(())) if is_tokens else _statistics(train.x)
     augment = getattr(dataset, "augment", NO_CHANGE)
     return Data(train, validation, classes, mean.to(dtype), scale.to(dtype), augment)
 
 
 def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
-    """Mean and 1/standard deviation per channel (C, 1, 1), or of all values, without a copy of the whole.
+    """Return mean and 1/standard deviation per channel (C, 1, 1), or of all values, chunk by chunk.
 
-    Sums of bytes and of their squares are exact in float64, whatever their order and the number of threads.
+    Sums of bytes and of their squares are exact in float64, in any order and with any number of threads.
     """
     dims = [0, 2, 3] if x.ndim == 4 else list(range(x.ndim))
     count = x.numel() // (x.shape[1] if x.ndim == 4 else 1)
@@ -106,16 +119,16 @@ def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
 
 
 def hold_out(samples: Split, share: float = 0.2) -> tuple[Split, Split]:
-    """A train/validation split, the same for every seed, where a data set ships none."""
+    """Split samples into training and validation, with `share` of them held out; the same for every seed."""
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(key("held out")))
-    held = round(share * len(samples))
-    return samples.take(order[held:]), samples.take(order[:held])
+    held_out = round(share * len(samples))
+    return samples.take(order[held_out:]), samples.take(order[:held_out])
 
 
 class Batches:
-    """The batch order of each replicate: a pure function of (seed, step).
+    """The batches of each replicate, a pure function of (seed, step).
 
-    Every epoch is a fresh permutation from (seed, epoch), cut into whole batches; what is left over waits for the next.
+    An epoch is a permutation drawn from (seed, epoch) and cut into batches; the samples that are left over are skipped.
     """
 
     def __init__(self, samples: int, batch_size: int, seeds: tuple[int, ...], device: torch.device) -> None:
@@ -124,7 +137,7 @@ class Batches:
         self._epoch = -1
 
     def __call__(self, step: int) -> Tensor:
-        """Indices into the train split, (R, B)."""
+        """Return the indices (R, B) into the training split at a step."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             orders = [torch.randperm(self.samples, generator=self._generator(seed, epoch)) for seed in self.seeds]

@@ -1,4 +1,4 @@
-"""Downloads, through torchvision: with a progress bar, checked by checksum, into one cache from which all is read."""
+"""Downloads into a cache, by torchvision, with a progress bar and a checksum."""
 
 import hashlib
 import os
@@ -10,17 +10,23 @@ from resexp.config.errors import InputError
 
 
 def cache_dir() -> Path:
-    """$RESEXP_CACHE, else resexp/ in the user's cache directory."""
-    if given := os.environ.get("RESEXP_CACHE"):
-        return Path(given).expanduser()
+    """Return $RESEXP_CACHE, else resexp/ in the user's cache directory."""
+    if directory := os.environ.get("RESEXP_CACHE"):
+        return Path(directory).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "resexp"
 
 
 def cached(name: str, download: Callable[[Path], Path]) -> Path:
-    """The directory of the set `name`, downloaded first where it is not in the cache.
+    """Return the directory of the data set `name` in the cache, after downloading it if it is not there.
 
-    `download` fills a scratch directory and returns the folder with the files, which then moves into the cache as a
-    whole: what lies there is always complete. Raises InputError, saying what to do, where the download fails.
+    Args:
+        name: the name of the data set.
+        download: fills a scratch directory and returns the folder with the files, which then moves into the cache in
+            one step, so that a directory in the cache is always complete.
+
+    Raises:
+        InputError: the download failed; the message says what to do.
+
     """
     target = cache_dir() / name
     if target.is_dir():
@@ -30,7 +36,7 @@ def cached(name: str, download: Callable[[Path], Path]) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
             os.replace(download(Path(scratch)), target)
     except (OSError, RuntimeError) as error:
-        if target.is_dir():  # another process was faster
+        if target.is_dir():  # another process has finished first
             return target
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise InputError(
@@ -41,10 +47,10 @@ def cached(name: str, download: Callable[[Path], Path]) -> Path:
 
 
 def fetch_checked(url: str, file: Path, sha256: str) -> Path:
-    """Download `url` to `file`. Raises RuntimeError where its SHA-256 is another one."""
+    """Download `url` to `file`. Raises RuntimeError if its SHA-256 is not `sha256`."""
     from torchvision.datasets.utils import download_url
 
     download_url(url, str(file.parent), file.name)
     if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-        raise RuntimeError(f"{url} is not what it was: wrong SHA-256")
+        raise RuntimeError(f"{url}: wrong SHA-256, the file has changed")
     return file

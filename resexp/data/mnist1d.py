@@ -1,4 +1,4 @@
-"""MNIST-1D."""
+"""MNIST-1D, generated."""
 
 import numpy as np
 import torch
@@ -20,21 +20,21 @@ TEMPLATES = (
     (5, 4, 3.5, 3.5, 4, 5, 5, 4, 3.5, 3.5, 4, 5),
     (5, 4, 3.5, 3.5, 4, 5, 5, 5, 5, 4.7, 4.3, 5),
 )
-"""The digits 0 to 9, drawn as curves from below upwards."""
+"""The digits 0 to 9, each as horizontal positions from the bottom to the top."""
 
 LENGTH, PADDING, SHIFT, SCALE, SHEAR, SIZE = 40, (36, 60), 48, 0.4, 0.75, 1 / 6
 CORRELATED, INDEPENDENT, BLUR = 0.25, 0.02, 2.0
 
 
 class Mnist1d:
-    """Digits as curves of 40 points: padded, stretched, scaled, shifted, noisy, sheared. Greydanus 2020 (2011.14439).
+    """4,000 + 1,000 curves of 40 points in 10 classes, the digits. Greydanus 2020 (2011.14439).
 
-    4,000 training and 1,000 validation samples, made here by the paper's recipe: not the numbers of its file, which
-    come from another generator.
+    Each curve is padded, resampled, scaled, shifted, sheared, and noise is added, as in the paper. The samples differ
+    from those of the paper's file, which come from another generator.
     """
 
     def load(self) -> tuple[Split, Split, int]:
-        """Splits of 4,000 and 1,000 samples (N, 40), and 10 classes."""
+        """Return splits of 4,000 and 1,000 samples (N, 40) float32, and 10 classes."""
         random = np.random.default_rng(key("mnist1d"))
         curves = np.array(TEMPLATES)
         curves = (curves - curves.mean(1, keepdims=True)) / curves.std(1, keepdims=True)
@@ -48,16 +48,16 @@ class Mnist1d:
 
 
 def _sample(curve: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    """One sample, (40,), of a digit's curve."""
+    """Draw a sample (40,) of a digit's curve."""
     drawn = np.concatenate([np.ones(len(curve)), np.zeros(random.integers(*PADDING, endpoint=True))])
-    x, drawn = (_resampled(v, len(curve) + PADDING[1]) for v in (np.pad(curve, (0, len(drawn) - len(curve))), drawn))
+    x, drawn = (_resample(v, len(curve) + PADDING[1]) for v in (np.pad(curve, (0, len(drawn) - len(curve))), drawn))
     x *= 1 + SCALE * (random.random() - 0.5)
     shift = random.integers(SHIFT)
     x, drawn = np.roll(x, shift), np.roll(drawn, shift)
     x = np.where(drawn > 0, x, gaussian_filter1d(random.normal(0, CORRELATED, len(x)), BLUR))
     x += random.normal(0, INDEPENDENT, len(x))
-    return _resampled(x - SHEAR * (random.random() - 0.5) * np.linspace(-0.5, 0.5, len(x)), LENGTH)
+    return _resample(x - SHEAR * (random.random() - 0.5) * np.linspace(-0.5, 0.5, len(x)), LENGTH)
 
 
-def _resampled(x: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def _resample(x: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     return np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(x)), x)

@@ -1,4 +1,4 @@
-"""Spoken digits."""
+"""Spoken digits, recorded or synthesized, as log-mel features."""
 
 import math
 import re
@@ -14,25 +14,29 @@ from resexp.seeding import key
 
 WINDOW, HOP, BANDS, FRAMES = 256, 128, 40, 64
 HELD_OUT = 5
-"""Takes 0 to 4 of each speaker and digit are the validation split, as the set's authors have it."""
+"""Takes below this of each speaker and digit are the validation split, as its authors define it."""
 
 
 class Speech:
-    """Recordings `<digit>_<speaker>_<take>.wav` in the folder `path`, as log-mel features; 16-bit mono.
+    """Recordings of spoken digits as log-mel features (64 frames, 40 bands), 10 classes.
 
-    The Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset, its folder recordings/) has
-    3,000 at 8 kHz. Features: 40 mel bands of windows of 256 samples, every 128, cut or padded to 64 frames.
+    The Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset, folder recordings/) has
+    2,700 + 300 of them at 8 kHz. A frame is a window of 256 samples; frames start every 128 samples.
+
+    Args:
+        path: a folder of 16-bit mono files `<digit>_<speaker>_<take>.wav`.
+
     """
 
     def __init__(self, path: str | None = None) -> None:
         self.path = path
 
     def load(self) -> tuple[Split, Split, int]:
-        """Splits (N, 64, 40) float32, and 10 classes."""
+        """Return the splits, (N, 64, 40) float32, and 10 classes."""
         if self.path is None:
             raise InputError(
-                "dataset.path=null: speech needs a folder of recordings, as"
-                " https://github.com/Jakobovski/free-spoken-digit-dataset has them"
+                "dataset.path=null: speech needs a folder of recordings, for example that of"
+                " https://github.com/Jakobovski/free-spoken-digit-dataset"
             )
         folder = Path(self.path).expanduser()
         parts: tuple[list[tuple[Tensor, int]], ...] = ([], [])
@@ -40,23 +44,28 @@ class Speech:
             if name := re.fullmatch(r"(\d)_.+_(\d+)", file.stem):
                 parts[int(name[2]) < HELD_OUT].append((log_mel(*read_wav(file)), int(name[1])))
         if not all(parts):
-            raise InputError(f"{folder}: needs <digit>_<speaker>_<take>.wav with takes below and from {HELD_OUT}")
+            raise InputError(
+                f"{folder}: expected files <digit>_<speaker>_<take>.wav with takes below {HELD_OUT} and from {HELD_OUT}"
+            )
         train, validation = (Split(torch.stack([x for x, _ in p]), torch.tensor([y for _, y in p])) for p in parts)
         return train, validation, 10
 
 
 class SyntheticSpeech:
-    """A stand-in for speech that needs no files: ten glides of two formants, 40 voices each. It is not speech."""
+    """320 + 80 synthesized sounds as log-mel features (64, 40), 10 classes: a substitute for speech without files.
+
+    A class is a glide of two formants; each is generated in 40 voices.
+    """
 
     def load(self) -> tuple[Split, Split, int]:
-        """Splits of 320 and 80 samples (N, 64, 40), and 10 classes."""
+        """Return splits of 320 and 80 samples (N, 64, 40) float32, and 10 classes."""
         y = torch.arange(400) % 10
         x = torch.stack([log_mel(synthesize(int(digit), voice // 10), 8000) for voice, digit in enumerate(y)])
         return Split(x[:320], y[:320]), Split(x[320:], y[320:]), 10
 
 
 def synthesize(digit: int, voice: int) -> Tensor:
-    """Half a second at 8 kHz, (4000,): harmonics of a voice's pitch, shaped by two formants that a digit moves."""
+    """Synthesize half a second at 8 kHz, (4000,): harmonics of a pitch under two gliding formants."""
     random = torch.Generator().manual_seed(key("voice", digit, voice))
     pitch, size, noise = (100 + 120 * torch.rand(1, generator=random)).item(), *torch.rand(2, generator=random).tolist()
     ends = torch.rand(4, generator=torch.Generator().manual_seed(key("digit", digit)))
@@ -70,7 +79,7 @@ def synthesize(digit: int, voice: int) -> Tensor:
 
 
 def read_wav(file: Path) -> tuple[Tensor, int]:
-    """Samples (N,) in [−1, 1) and their rate in Hz. Raises InputError unless it is a 16-bit mono WAV file."""
+    """Read the samples (N,), in [−1, 1), and their rate in Hz. Raises InputError if not a 16-bit mono WAV file."""
     try:
         with wave.open(str(file)) as stream:
             rate, content = stream.getframerate(), stream.readframes(stream.getnframes())
@@ -82,9 +91,9 @@ def read_wav(file: Path) -> tuple[Tensor, int]:
 
 
 def log_mel(sound: Tensor, rate: int) -> Tensor:
-    """ln of the energies in triangular mel bands, (64 frames, 40 bands); what is missing at the end is silence."""
-    needed = (FRAMES - 1) * HOP + WINDOW
-    sound = torch.nn.functional.pad(sound[:needed], (0, max(0, needed - len(sound))))
+    """Return ln of the energies in mel bands, (64 frames, 40 bands), of a sound (N,) cut or padded with zeros."""
+    length = (FRAMES - 1) * HOP + WINDOW
+    sound = torch.nn.functional.pad(sound[:length], (0, max(0, length - len(sound))))
     frames = sound.unfold(0, WINDOW, HOP) * torch.hann_window(WINDOW)
     power: Tensor = torch.fft.rfft(frames).abs().square()
     energies: Tensor = power @ _bands(rate)
@@ -92,7 +101,7 @@ def log_mel(sound: Tensor, rate: int) -> Tensor:
 
 
 def _bands(rate: int) -> Tensor:
-    """Triangles that overlap by half, evenly spaced in mel = 2595 log₁₀(1 + f/700); (frequencies, bands)."""
+    """Return triangular filters (frequencies, bands), spaced evenly in mel = 2595 log₁₀(1 + f/700)."""
     frequency = torch.linspace(0, rate / 2, WINDOW // 2 + 1)
     mel = torch.linspace(0, 2595 * math.log10(1 + rate / 1400), BANDS + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)

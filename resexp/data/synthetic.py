@@ -1,4 +1,4 @@
-"""Tasks made up on the spot."""
+"""Synthetic tasks, generated."""
 
 import math
 from collections.abc import Callable
@@ -14,11 +14,20 @@ WIDTH = 32
 
 
 class Synthetic:
-    """A task of one `kind`, with `classes` classes, and samples drawn from a generator of its own.
+    """A synthetic task, by default of 4,096 + 1,024 samples in 10 classes.
 
-    teacher: N(0, 1) inputs (32,), labels from a random ReLU network of two layers; spirals: points (2,) on as many
-    noisy arms as classes, of a turn and a half each; random_labels: inputs as for the teacher, labels that mean nothing
-    (Zhang 2017, 1611.03530).
+    | kind | inputs | labels |
+    |---|---|---|
+    | teacher | (32,), N(0, 1) | argmax of a random ReLU network of two layers |
+    | spirals | (2,), points on spirals of one and a half turns, with noise | the spiral |
+    | random_labels | (32,), N(0, 1) | random: Zhang 2017 (1611.03530) |
+
+    Args:
+        kind: the task.
+        train: number of training samples.
+        validation: number of validation samples.
+        classes: number of classes.
+
     """
 
     def __init__(self, kind: str = "teacher", train: int = 4096, validation: int = 1024, classes: int = 10) -> None:
@@ -27,7 +36,7 @@ class Synthetic:
         self.kind, self.train, self.validation, self.classes = kind, train, validation, classes
 
     def load(self) -> tuple[Split, Split, int]:
-        """Splits of the sizes asked for, and the number of classes."""
+        """Return the splits, (N, 32) or (N, 2) float32, and the number of classes."""
         generator = torch.Generator().manual_seed(key("synthetic", self.kind))
         both = KINDS[self.kind](self.train + self.validation, self.classes, generator)
         cut = torch.arange(len(both)).split([self.train, self.validation])

@@ -1,41 +1,53 @@
-"""Text, for character-level modeling."""
+"""Text for character-level language models."""
 
 import importlib
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
 from resexp.config.errors import InputError
 from resexp.data.dataset import Split
 from resexp.data.download import cached, fetch_checked
 
 VALIDATION = 0.1
-"""Share of a text, its end, that is held out."""
+"""Share of a text that is held out, at its end."""
 
 
 class Text:
-    """The UTF-8 file `path`, or else the texts that `module` holds in its dictionary `topics`, in the order of keys.
+    """Windows of characters, each with the next character as its target; a token is a character.
 
-    Samples are windows of `context` characters that do not overlap; the targets of a sample are its next characters.
+    Windows do not overlap. The vocabulary is the set of characters of the whole text.
+
+    Args:
+        module: a Python module with texts in its dictionary `topics`, read in the order of keys.
+        path: a UTF-8 file, read in place of `module`.
+        context: characters T of a window.
+
     """
 
     def __init__(self, module: str | None = None, path: str | None = None, context: int = 64) -> None:
         self.module, self.path, self.context = module, path, context
 
     def load(self) -> tuple[Split, Split, int]:
-        """Splits of windows (N, T) and next characters (N, T), int64, and the number of different characters."""
-        text = self._text()
-        symbols = sorted(set(text))
-        number = {symbol: i for i, symbol in enumerate(symbols)}
-        codes = torch.tensor([number[symbol] for symbol in text])
-        cut = len(codes) - round(VALIDATION * len(codes))
-        if min(cut, len(codes) - cut) <= self.context:
-            raise InputError(f"dataset.context={self.context}: the text is too short, {len(codes)} characters")
-        return self._windows(codes[:cut]), self._windows(codes[cut:]), len(symbols)
+        """Return splits of windows (N, T) and next characters (N, T), int64, and the size of the vocabulary.
 
-    def _windows(self, codes: torch.Tensor) -> Split:
-        count = (len(codes) - 1) // self.context
-        x, y = (codes[i : i + count * self.context].view(count, self.context) for i in (0, 1))
+        Raises:
+            InputError: the file cannot be read, or a split is shorter than a window.
+
+        """
+        text = self._text()
+        vocabulary = sorted(set(text))
+        token_of = {character: token for token, character in enumerate(vocabulary)}
+        tokens = torch.tensor([token_of[character] for character in text])
+        cut = len(tokens) - round(VALIDATION * len(tokens))
+        if min(cut, len(tokens) - cut) <= self.context:
+            raise InputError(f"dataset.context={self.context}: the text is too short, {len(tokens)} characters")
+        return self._windows(tokens[:cut]), self._windows(tokens[cut:]), len(vocabulary)
+
+    def _windows(self, tokens: torch.Tensor) -> Split:
+        count = (len(tokens) - 1) // self.context
+        x, y = (tokens[i : i + count * self.context].view(count, self.context) for i in (0, 1))
         return Split(x.contiguous(), y.contiguous())
 
     def _text(self) -> str:
@@ -52,11 +64,15 @@ class Text:
 
 
 class TinyShakespeare(Text):
-    """1,115,394 characters of Shakespeare's plays (Karpathy 2015), downloaded; or the file `path`."""
+    """Windows of 1,115,394 characters of Shakespeare's plays, downloaded. Karpathy 2015.
+
+    Args: as those of `Text`; `path` is read in place of the download.
+    """
 
     URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
     SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
+    @override
     def _text(self) -> str:
         if self.path is None:
             self.path = str(cached("tiny_shakespeare", self._download) / "input.txt")

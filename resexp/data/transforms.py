@@ -1,4 +1,4 @@
-"""Random changes of training pictures, on their device."""
+"""Random changes of training images."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,19 @@ from resexp.seeding import key
 
 @dataclass(frozen=True)
 class Augment:
-    """Crops pictures at random from ones padded with `crop` zero pixels on each side; mirrors half of them if `flip`.
+    """Random crops and mirror images, a pure function of (seed, step). He 2015 (1512.03385), section 4.2.
 
-    He 2015 (1512.03385), section 4.2. A pure function of (seed, step).
+    Attributes:
+        crop: zero pixels of padding on each side, from which a crop of the size of the image is taken.
+        flip: mirror half of the images.
+
     """
 
     crop: int = 0
     flip: bool = False
 
     def __call__(self, x_RB: Tensor, seeds: tuple[int, ...], step: int) -> Tensor:
-        """Raw pictures (R, B, H, W) or (R, B, C, H, W), in the same shape."""
+        """Change a batch of raw images, (R, B, H, W) or (R, B, C, H, W), with one seed per replicate."""
         if not (self.crop or self.flip):
             return x_RB
         height, width = x_RB.shape[-2:]
@@ -30,13 +33,13 @@ class Augment:
         columns = torch.arange(width, device=x_RB.device).expand(len(shift), -1)
         columns = shift[:, 1:] + torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(x_RB, (self.crop,) * 4)
-        pictures = padded.reshape(len(shift), -1, *padded.shape[-2:])
+        images = padded.reshape(len(shift), -1, *padded.shape[-2:])
         each = torch.arange(len(shift), device=x_RB.device)[:, None, None]
-        cut = pictures[each, :, rows[:, :, None], columns[:, None, :]]
+        cut = images[each, :, rows[:, :, None], columns[:, None, :]]
         return cut.movedim(-1, 1).reshape(x_RB.shape)
 
     def _draw(self, seed: int, step: int, count: int) -> tuple[Tensor, Tensor]:
-        """Upper left corners (B, 2), and whether to mirror (B, 1)."""
+        """Draw upper left corners (B, 2), and whether to mirror (B, 1)."""
         generator = torch.Generator().manual_seed(key(seed, "augment", step))
         shift = torch.randint(2 * self.crop + 1, (count, 2), generator=generator)
         mirrored = torch.randint(2, (count, 1), generator=generator).bool()

@@ -1,4 +1,4 @@
-"""Data sets: what they hold, how they are standardized, and what happens to bad files."""
+"""Digits, IDX and CIFAR files: their contents, standardization, and errors for damaged files."""
 
 import gzip
 import re
@@ -32,29 +32,28 @@ def write_idx(folder, train=40, test=10, size=6, *, zipped=False):
     return folder
 
 
-def test_digits(cell):
+def test_digits_are_standardized_and_no_sample_is_in_both_splits(cell):
     data = load_data(cell())
     assert (len(data.train), len(data.validation), data.classes, data.shape) == (1438, 359, 10, (8, 8))
     x = data.standardize(data.train.x).double()
     assert abs(x.mean().item()) < 1e-5
     assert abs(x.std().item() - 1) < 1e-3
-    together = torch.cat([data.train.x, data.validation.x]).flatten(1)
-    assert len(torch.unique(together, dim=0)) == len(together)  # no sample in both splits
+    samples = torch.cat([data.train.x, data.validation.x]).flatten(1)
+    assert len(torch.unique(samples, dim=0)) == len(samples)
     again = load_data(cell())
     assert torch.equal(again.train.x, data.train.x)
 
 
-def test_fashion_mnist_from_debian(cell, fashion):
+def test_fashion_mnist_of_debian_has_its_known_statistics(cell, fashion):
     data = load_data(cell("dataset=fashion_mnist", f"dataset.path={fashion}"))
     assert (len(data.train), len(data.validation), data.classes, data.shape) == (60_000, 10_000, 10, (28, 28))
     assert data.train.y.bincount().tolist() == [6000] * 10
-    # the known statistics of the train set, in units of 255
     assert data.mean.item() / 255 == pytest.approx(0.2860, abs=1e-4)
     assert 1 / data.scale.item() / 255 == pytest.approx(0.3530, abs=1e-4)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_idx_files_as_they_lie(tmp_path, zipped):
+def test_idx_files_are_read_plain_or_gzipped(tmp_path, zipped):
     train, test, classes = Idx("MNIST", str(write_idx(tmp_path / "idx", zipped=zipped))).load()
     assert (train.x.shape, test.x.shape, classes) == ((40, 6, 6), (10, 6, 6), 10)
     assert train.y.tolist() == [i % 10 for i in range(40)]
@@ -69,10 +68,10 @@ def test_idx_files_as_they_lie(tmp_path, zipped):
         (lambda b: b"", "not an IDX file"),
         (lambda b: b"\x89PNG" + b[4:], "not an IDX file"),
         (lambda b: b[:2] + b"\x0d" + b[3:], "not an IDX file"),
-        (lambda b: b[:4] + bytes(4) + b[8:16], "holds nothing"),
+        (lambda b: b[:4] + bytes(4) + b[8:16], "empty"),
     ],
 )
-def test_damaged_idx_files_are_one_line(tmp_path, damage, message):
+def test_damaged_idx_files_are_refused_with_the_reason(tmp_path, damage, message):
     name = "train-images-idx3-ubyte"
     file = write_idx(tmp_path / "idx") / name
     file.write_bytes(damage(file.read_bytes()))
@@ -81,17 +80,17 @@ def test_damaged_idx_files_are_one_line(tmp_path, damage, message):
     assert message in str(error.value)
 
 
-def test_a_truncated_gzip_file_is_one_line(tmp_path):
+def test_a_truncated_gzip_file_is_refused(tmp_path):
     file = write_idx(tmp_path / "idx", zipped=True) / "train-labels-idx1-ubyte.gz"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(InputError, match="corrupt or unreadable"):
         Idx("MNIST", str(tmp_path / "idx")).load()
 
 
-def test_missing_files_and_labels_that_do_not_fit(tmp_path):
+def test_missing_files_and_a_wrong_number_of_labels_are_refused(tmp_path):
     folder = write_idx(tmp_path / "idx")
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(3)))
-    with pytest.raises(InputError, match=r"10 pictures in .* but 3 labels"):
+    with pytest.raises(InputError, match=r"10 images in .* but 3 labels"):
         Idx("MNIST", str(folder)).load()
     (folder / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(InputError, match="no t10k-labels-idx1-ubyte or"):
@@ -110,7 +109,7 @@ def write_cifar(folder, name, records=4):
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
-def test_cifar(tmp_path, name):
+def test_cifar_files_are_read_as_documented(tmp_path, name):
     folder = write_cifar(tmp_path / "cifar", name)
     data = prepare(Cifar(name, str(folder)), torch.float32)
     assert data.shape == (3, 32, 32)
@@ -148,7 +147,7 @@ def test_a_batch_larger_than_the_data_is_refused(cell):
         load_data(cell("batch_size=2000"))
 
 
-def test_sets_are_read_from_the_cache_alone(tmp_path, cell):
+def test_a_data_set_in_the_cache_is_not_downloaded(tmp_path, cell):
     write_idx(tmp_path / "source")
     shutil.move(tmp_path / "source", tmp_path / "cache" / "MNIST")
     assert len(load_data(cell("dataset=mnist")).train) == 40

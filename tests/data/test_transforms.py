@@ -1,4 +1,4 @@
-"""Random crops and flips: what they do, and what they depend on."""
+"""Random crops and flips."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SIDES = st.integers(1, 7)
 
 
 @given(SIDES, SIDES, st.integers(0, 3), st.booleans(), st.integers(0, 5), st.booleans())
-def test_each_picture_is_cut_and_mirrored_as_by_hand(height, width, crop, flip, step, color):
+def test_crops_and_flips_equal_those_of_numpy(height, width, crop, flip, step, color):
     shape = (2, 4, *((3,) if color else ()), height, width)
     x = torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     augment, seeds = Augment(crop, flip), (5, 9)
@@ -28,7 +28,7 @@ def test_each_picture_is_cut_and_mirrored_as_by_hand(height, width, crop, flip, 
             np.testing.assert_array_equal(out[r, b].numpy(), cut[..., ::-1] if mirrored[b] else cut)
 
 
-def test_it_depends_on_seed_and_step_alone():
+def test_augmentation_depends_on_seed_and_step_only():
     x, augment = torch.rand(1, 64, 8, 8), Augment(2, True)
     alone = augment(x, (3,), 7)
     assert torch.equal(augment(x.expand(3, -1, -1, -1), (1, 3, 2), 7)[1], alone[0])
@@ -38,6 +38,6 @@ def test_it_depends_on_seed_and_step_alone():
 
 
 @pytest.mark.parametrize("more", [(), ("dataset.crop=1", "dataset.flip=true")])
-def test_training_with_it_does_not_depend_on_the_pack(cell, tmp_path, more):
+def test_training_with_augmentation_does_not_depend_on_the_pack(cell, tmp_path, more):
     small = cell("dataset=mnist", f"dataset.path={write_idx(tmp_path / 'idx')}", *more)
     assert_bitwise(run(small, (2,))[2], run(small, (0, 2, 1))[2])
