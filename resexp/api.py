@@ -173,10 +173,10 @@ def compare(a: str, b: str, path: str | Path = "outputs", by: str | None = None)
         InputError: there is no such path, or a filter is malformed, matches nothing or is ambiguous.
 
     """
-    from resexp.analysis.compare import comparison
+    from resexp.analysis.compare import compare_cells
     from resexp.record.index import scan
 
-    return comparison(a, b, [*scan([Path(path)])], by)
+    return compare_cells(a, b, [*scan([Path(path)])], by)
 
 
 def load(path: str | Path = "outputs") -> "Frames":

@@ -1,20 +1,30 @@
-"""A against B: matched cells, paired by seed, on the scale y = ln clip(ℓ_T, 10⁻³, 2 ℓ0), where diverged is ln 2 ℓ0."""
+"""Comparison of A with B: matched cells, paired by seed, on the scale y = ln clip(ℓ_T, 10⁻³, 2 ℓ0)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from resexp.analysis.pairing import Match, factors, matches, told_apart, tuning_of
-from resexp.analysis.tuning import KEY, Choice
-from resexp.config.errors import InputError, nearest
+from resexp.analysis.pairing import (
+    MatchedArms,
+    Where,
+    choose_tuning_seeds,
+    contrast_keys,
+    factorial_grids,
+    group_matches,
+    match_arms,
+)
+from resexp.analysis.tuning import LR_KEY, RateChoice
+from resexp.config.errors import InputError
+from resexp.formats import plural
 from resexp.record.filters import parse_filter, select, sort_key, value_text
 from resexp.record.result import CellResult, finite_or_none, without_superseded
 from resexp.stats.factorial import Effect, factorial_effects
 from resexp.stats.paired import (
     Equivalence,
+    Interval,
     PairedResult,
     compare_pairs,
     equivalence_margin,
@@ -24,25 +34,29 @@ from resexp.stats.paired import (
     tost,
 )
 from resexp.stats.scores import capped_loss, log_loss
+from resexp.stats.verdict import Outcome, Reference
+
+Scale = Callable[[Outcome, Reference], float]
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One comparison: of the arms of one match, or, with `by`, of several, averaged within a seed.
+    """One comparison: of the arms of one match or, with `by`, of several matches averaged within a seed.
 
     Attributes:
-        where: the keys in which the rows differ.
-        matches: what is compared.
-        seeds: those that all the cells have.
-        unpaired: seeds that only some of them have.
+        where: the values of the keys in which the rows differ.
+        matches: the matched arms.
+        seeds: the seeds that all cells of the row have.
+        unpaired: the seeds that only some of them have.
         paired: of y(A) − y(B).
         equivalence: of the difference in nats.
-        p_adjusted: Holm over the rows.
+        difference: the mean difference A − B in nats, losses capped at 2 ℓ0; nan if there are no seeds.
+        p_adjusted: p-value after Holm's method over the rows.
 
     """
 
     where: Mapping[str, str]
-    matches: tuple[Match, ...]
+    matches: tuple[MatchedArms, ...]
     seeds: tuple[int, ...]
     unpaired: tuple[int, ...]
     paired: PairedResult
@@ -52,13 +66,13 @@ class ComparisonRow:
 
     @property
     def ratio(self) -> float:
-        """The loss of A as a multiple of B's: a geometric mean, each between 10⁻³ and 2 ℓ0."""
+        """The loss of A divided by that of B: a ratio of geometric means of losses clipped to [10⁻³, 2 ℓ0]."""
         return math.exp(self.paired.mean)
 
 
 @dataclass(frozen=True)
 class EffectRow:
-    """An effect of the factorial; `where` as in Row; `p_adjusted`: Holm over all of them."""
+    """An effect of a factorial; `where` as in `ComparisonRow`, `p_adjusted` after Holm's method over all effects."""
 
     where: Mapping[str, str]
     effect: Effect
@@ -67,15 +81,15 @@ class EffectRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `resexp compare` says.
+    """The result of `resexp compare`.
 
     Attributes:
         a, b: the filters.
         rows: the comparisons.
-        effects: those of the factorials of residual × norm, where the cells form such grids.
-        tuning: the seeds that chose each arm's learning rate, and were then left out; empty where there was no choice.
-        cells: all the cells of A and B, at every learning rate, with all seeds.
-        left_out: cells that are not done, or have no bar.
+        effects: the effects of the factorials of residual × norm, if the cells form complete ones.
+        tuning: the seeds that chose each arm's learning rate and were then left out; empty if there was no choice.
+        cells: all cells of A and B, at every learning rate, with all seeds.
+        left_out: number of cells that are not done or have no target loss.
 
     """
 
@@ -89,17 +103,20 @@ class Comparison:
 
     @property
     def seeds_needed(self) -> int:
-        """The paired seeds at which a row can reach an adjusted p ≤ .05."""
+        """The number of paired seeds at which a row can reach an adjusted p ≤ .05."""
         return seeds_needed(len(self.rows))
 
     def seeds_missing(self, needed: int, have: int) -> int:
-        """How many more seeds leave `needed` to compare; of those not set apart in advance, a third chooses rates."""
+        """Return how many more seeds to train so that `needed` remain for the test.
+
+        If the tuning seeds were not set by the user, a third of all seeds tunes the learning rate.
+        """
         if self.tuning and not any(cell.config.get("tuning_seeds") for cell in self.cells):
             return math.ceil(1.5 * needed) - (have + len(self.tuning))
         return needed - have
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints; what is not finite is null."""
+        """Return the object that `resexp compare --json` prints; non-finite numbers are null."""
         return {
             **{key: getattr(self, key) for key in ("a", "b", "seeds_needed", "left_out")},
             "tuning_seeds": [*self.tuning],
@@ -111,108 +128,101 @@ class Comparison:
         }  # fmt: skip
 
 
-def comparison(a: str, b: str, results: Sequence[CellResult], by: str | None = None) -> Comparison:
-    """Compare the cells that `a` means with those that `b` means.
+def compare_cells(a: str, b: str, results: Sequence[CellResult], by: str | None = None) -> Comparison:
+    """Compare the cells that filter `a` selects with those that filter `b` selects.
 
-    With `by`, matches are averaged within a seed for each value of that key. Raises InputError where a filter is wrong,
-    matches nothing, or leaves open what is meant.
+    Args:
+        a, b: filters, as in `resexp.record.filters`.
+        results: the cells to select from; copies of a cell count once.
+        by: a key; matches with the same value of it are averaged within a seed.
+
+    Raises:
+        InputError: a filter is invalid, matches nothing, or leaves open which arm is meant.
+
     """
     terms = parse_filter(a), parse_filter(b)
-    told = told_apart(*terms)
+    contrast = contrast_keys(*terms)
     unique = [*{result.id: result for result in reversed(results)}.values()][::-1]
-    chosen = [select(unique, side) for side in terms]
-    for text, side in zip((a, b), chosen, strict=True):
+    selected = [select(unique, side) for side in terms]
+    for text, side in zip((a, b), selected, strict=True):
         if not side:
-            raise InputError(f"{text}: no cell here is like that")
-    judged = [[r for r in side if r.status == "done" and r.is_judged] for side in chosen]
+            raise InputError(f"filter {text!r} matches none of {plural(len(unique), 'cell')}")
+    judged = [[r for r in side if r.status == "done" and r.is_judged] for side in selected]
     usable = [without_superseded(side) for side in judged]
     for text, side in zip((a, b), usable, strict=True):
         if not side:
-            raise InputError(f"{text}: none of its cells is done and has a bar")
+            raise InputError(f"filter {text!r}: none of its cells is done and has a target loss")
     cells = [*{cell.id: cell for side in usable for cell in side}.values()]
-    tuning = tuning_of(usable[0], usable[1], told)
-    rows = _rows(_grouped(matches(usable[0], usable[1], told, tuning), by))
+    tuning = choose_tuning_seeds(usable[0], usable[1], contrast)
+    rows = _rows(group_matches(match_arms(usable[0], usable[1], contrast, tuning), by))
     return Comparison(
         a=a,
         b=b,
         rows=rows,
-        effects=() if KEY in told else effects(cells, tuning),
+        effects=() if LR_KEY in contrast else factorial_rows(cells, tuning),
         tuning=tuning,
-        cells=tuple(
-            sorted(cells, key=lambda cell: [sort_key(value_text(cell.flat.get(key))) for key in ("depth", KEY)])
-        ),
-        left_out=len({r.id for side in chosen for r in side} - {r.id for side in judged for r in side}),
+        cells=tuple(sorted(cells, key=lambda c: [sort_key(value_text(c.flat.get(key))) for key in ("depth", LR_KEY)])),
+        left_out=len({r.id for side in selected for r in side} - {r.id for side in judged for r in side}),
     )
 
 
-def tested(found: Sequence[Match]) -> tuple[ComparisonRow, ...]:
-    """A row per match, with Holm over all of them."""
-    return _rows({tuple(match.where.items()): [match] for match in found})
+def compare_matches(matches: Sequence[MatchedArms]) -> tuple[ComparisonRow, ...]:
+    """Return a row for each match, with Holm's method over all of them."""
+    return _rows({tuple(match.where.items()): [match] for match in matches})
 
 
-def effects(cells: Sequence[CellResult], tuning: Sequence[int]) -> tuple[EffectRow, ...]:
-    """The factorials of residual × norm that some done and judged cells form, with Holm over all their effects."""
-    found = []
-    for grid in factors(cells, tuning):
+def factorial_rows(cells: Sequence[CellResult], tuning_seeds: Sequence[int]) -> tuple[EffectRow, ...]:
+    """Return the effects of all factorials of residual × norm among done and judged cells, with Holm over all."""
+    effects = []
+    for grid in factorial_grids(cells, tuning_seeds):
         outcomes = {key: _outcomes(arm, log_loss) for key, arm in grid.arms.items()}
-        found += [(grid.where, effect) for effect in factorial_effects(outcomes)]
-    adjusted = holm([effect.paired.p for _, effect in found])
-    return tuple(EffectRow(where, effect, p) for (where, effect), p in zip(found, adjusted, strict=True))
+        effects += [(grid.where, effect) for effect in factorial_effects(outcomes)]
+    adjusted = holm([effect.paired.p for _, effect in effects])
+    return tuple(EffectRow(where, effect, p) for (where, effect), p in zip(effects, adjusted, strict=True))
 
 
-def _grouped(found: Sequence[Match], by: str | None) -> dict[tuple[tuple[str, str], ...], list[Match]]:
-    keys = dict.fromkeys(key for match in found for key in match.where)
-    if by is not None and by not in keys:
-        raise InputError(f"--by {by}: the comparisons do not differ in it{nearest(by, keys)}")
-    groups: dict[tuple[tuple[str, str], ...], list[Match]] = {}
-    for match in found:
-        where = match.where if by is None else {by: match.where[by]}
-        groups.setdefault(tuple(where.items()), []).append(match)
-    return {key: groups[key] for key in sorted(groups, key=lambda key: [sort_key(value) for _, value in key])}
-
-
-def _rows(groups: Mapping[tuple[tuple[str, str], ...], list[Match]]) -> tuple[ComparisonRow, ...]:
+def _rows(groups: Mapping[Where, list[MatchedArms]]) -> tuple[ComparisonRow, ...]:
     rows = [_row(dict(where), group) for where, group in groups.items()]
     adjusted = holm([row.paired.p for row in rows])
     return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True))
 
 
-def _row(where: Mapping[str, str], group: Sequence[Match]) -> ComparisonRow:
-    """The differences of a seed are averaged over the matches."""
+def _row(where: Mapping[str, str], group: Sequence[MatchedArms]) -> ComparisonRow:
+    """Compare the arms of a group, each seed's difference averaged over the matches."""
     seeds_of = [{r.seed for r in arm.test.replicates} for match in group for arm in (match.a, match.b)]
-    shared, every = set.intersection(*seeds_of), set.union(*seeds_of)
-    logs, differences = (
-        np.mean(
-            [paired_differences(_outcomes(m.a, scale, shared), _outcomes(m.b, scale, shared))[1] for m in group], axis=0
-        )
-        for scale in (log_loss, capped_loss)
-    )
+    shared, union = set.intersection(*seeds_of), set.union(*seeds_of)
+
+    def differences(scale: Scale) -> Any:
+        by_match = [(_outcomes(match.a, scale, shared), _outcomes(match.b, scale, shared)) for match in group]
+        return np.mean([paired_differences(a, b)[1] for a, b in by_match], axis=0)
+
+    nats = differences(capped_loss)
     references = [match.a.test.reference for match in group]
     margin = float(np.mean([equivalence_margin(r.loss_constant, r.loss_reference) for r in references if r]))
     return ComparisonRow(
         where=where,
         matches=tuple(group),
         seeds=tuple(sorted(shared)),
-        unpaired=tuple(sorted(every - shared)),
-        paired=compare_pairs(logs),
-        equivalence=tost(differences, margin),
-        difference=float(differences.mean()) if len(differences) else math.nan,
+        unpaired=tuple(sorted(union - shared)),
+        paired=compare_pairs(differences(log_loss)),
+        equivalence=tost(nats, margin),
+        difference=float(nats.mean()) if len(nats) else math.nan,
     )
 
 
-def _outcomes(arm: Choice, scale: Any, seeds: set[int] | None = None) -> dict[int, float]:
+def _outcomes(arm: RateChoice, scale: Scale, seeds: set[int] | None = None) -> dict[int, float]:
     reference = arm.test.reference
     assert reference  # only judged cells are compared
     return {r.seed: scale(r.outcome, reference) for r in arm.test.replicates if seeds is None or r.seed in seeds}
 
 
 def _row_json(row: ComparisonRow) -> dict[str, Any]:
-    def arm_json(arm: Choice, match: Match) -> dict[str, Any]:
-        counts = [arm.test.verdict(r) for r in arm.test.replicates if r.seed in row.seeds]
-        verdicts = {word: counts.count(word) for word in dict.fromkeys(counts) if word}
-        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.value, "lr_at_edge": arm.at_edge,
+    def arm_json(arm: RateChoice, match: MatchedArms) -> dict[str, Any]:
+        verdicts = [arm.test.verdict(r) for r in arm.test.replicates if r.seed in row.seeds]
+        counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts) if verdict}
+        about = {"id": arm.test.id, "path": arm.test.path, "lr": arm.lr, "lr_at_edge": arm.at_edge,
                  "lr_sensitivity": arm.sensitivity}  # fmt: skip
-        return {**about, "where": {**match.where}, "verdicts": verdicts}
+        return {**about, "where": {**match.where}, "verdicts": counts}
 
     return {
         "where": {**row.where},
@@ -229,9 +239,9 @@ def _row_json(row: ComparisonRow) -> dict[str, Any]:
 
 
 def _paired_json(paired: PairedResult) -> dict[str, Any]:
-    plain = {key: finite_or_none(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
-    return {"n": paired.n, **plain, "interval": _interval(paired.interval), "extremes": _interval(paired.extremes)}
+    numbers = {key: finite_or_none(getattr(paired, key)) for key in ("mean", "effect", "p", "p_least")}
+    return {"n": paired.n, **numbers, "interval": _interval(paired.interval), "extremes": _interval(paired.extremes)}
 
 
-def _interval(interval: Any) -> dict[str, float | None]:
+def _interval(interval: Interval) -> dict[str, float | None]:
     return {key: finite_or_none(value) for key, value in asdict(interval).items()}

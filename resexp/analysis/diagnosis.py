@@ -1,8 +1,8 @@
-"""What a network at initialization tells of how deep it can be trained, in numbers and in words."""
+"""The diagnosis of a network at initialization: its gains, the depth to which it should train, and why."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,20 @@ from resexp.theory.trainable import RANGE, arrived
 Array = NDArray[np.float64]
 
 
-def parallel(cosines: Array) -> NDArray[np.bool_]:
-    """Whether inputs are hardly told apart at h_0 … h_L, by the theory's rule, their mean cosine tending to 1."""
+def are_parallel(cosines: Array) -> NDArray[np.bool_]:
+    """Return at which of h_0 … h_L inputs are nearly parallel, by the theory's rule for cosines that tend to 1."""
     return arrived(cosines, 1.0)
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A factor per layer of a squared norm: the geometric mean over layers and replicates, its 95 % t interval.
+    """The growth of a squared norm per layer.
 
-    `predicted` is the theory's; None where there is none, or where nothing finite was measured.
+    Attributes:
+        measured: the geometric mean over layers and replicates; None if nothing finite was measured.
+        low, high: its 95 % t interval over replicates; None if there are fewer than two.
+        predicted: the gain that the theory predicts; None if it does not cover the network.
+
     """
 
     measured: float | None
@@ -36,7 +40,7 @@ class Gain:
 
     @classmethod
     def of(cls, ratios_R: Array, layers: int, predicted: float | None) -> "Gain":
-        """From the ratios of squared norms at the two ends of the `layers`."""
+        """Return the gain from the ratios (R,) of squared norms at the two ends of a stack of `layers`."""
         with np.errstate(all="ignore"):
             logs = np.log(ratios_R) / layers
         logs = logs[np.isfinite(logs)]
@@ -49,17 +53,18 @@ class Gain:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """A network at initialization.
+    """The result of probing a network at initialization.
 
     Attributes:
-        config: of a cell; what was asked for where a module was given.
-        name: in words.
-        gain_forward: of mean h², from block to block.
-        gain_backward: of ‖∂loss/∂h‖², from a block's output to its input.
-        layers: the median over replicates of `stream_rms` and `stream_grad` (L + 1), `weight_grad` (L), `pair_cosine`
-            (L + 1).
-        predicted_trainable_depth: in blocks; None where nothing limits it, or nothing is known.
-        diagnosis: in a sentence.
+        config: the configuration of a cell, or the arguments if a module was probed.
+        name: the cell's name or the module's class.
+        gain_forward: of mean h² per block.
+        gain_backward: of ‖∂loss/∂h‖² per block, from a block's output to its input.
+        layers: the median over replicates of `stream_rms` and `stream_grad` (L + 1,), `weight_grad` (L,),
+            `pair_cosine` (L + 1,).
+        predicted_trainable_depth: in blocks; None if it is unlimited or unknown.
+        diagnosis: a clause that says how deep the network should train, and why.
+        theory: the reason why the theory does not cover the network; None if it does.
 
     """
 
@@ -70,56 +75,66 @@ class ProbeResult:
     layers: Mapping[str, Array]
     predicted_trainable_depth: float | None
     diagnosis: str
-    theory: str | None = field(default=None)
-    """Why there is no theory of it."""
+    theory: str | None = None
 
     @property
     def depth(self) -> int:
-        """L."""
+        """The number of blocks L."""
         return len(self.layers["stream_rms"]) - 1
 
     def __str__(self) -> str:
         return f"{self.name}: {self.diagnosis}"
 
     def to_json(self) -> dict[str, Any]:
-        """As `resexp probe --json` gives it; what is not finite is null."""
+        """Return the object that `resexp probe --json` prints; non-finite numbers are null."""
         layers = {name: [*map(finite_or_none, values)] for name, values in self.layers.items()}
         gains = {name: vars(getattr(self, name)) for name in ("gain_forward", "gain_backward")}
-        known = {"predicted_trainable_depth": self.predicted_trainable_depth, "diagnosis": self.diagnosis}
-        return {"config": dict(self.config), **gains, "layers": layers, **known}
+        summary = {"predicted_trainable_depth": self.predicted_trainable_depth, "diagnosis": self.diagnosis}
+        return {"config": dict(self.config), **gains, "layers": layers, **summary}
 
 
-def measured_depth(backward: Gain, cosines: Array) -> float:
-    """The depth at which squared gradients span the range, or inputs are parallel to the end; else infinite."""
+def measured_depth_limit(backward: Gain, cosines: Array) -> float:
+    """Return the depth in blocks to which measured signals last.
+
+    That is the depth at which squared gradients would span `RANGE`, or from which on inputs are nearly parallel,
+    whichever is less; infinite if neither limits it.
+    """
     gain = abs(math.log(backward.measured)) if backward.measured else 0.0
     by_gradient = math.log(RANGE) / gain if gain > 1e-9 else math.inf
-    told_apart = np.flatnonzero(~parallel(cosines))[-1]
-    return min(by_gradient, float(told_apart + 1) if told_apart < len(cosines) - 1 else math.inf)
+    last_distinct = np.flatnonzero(~are_parallel(cosines))[-1]
+    return min(by_gradient, float(last_distinct + 1) if last_distinct < len(cosines) - 1 else math.inf)
 
 
 def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Array], limit: float, advice: str) -> str:
-    """A sentence: what stands in the way of training, if anything, and what to try."""
+    """Return a clause that says whether the network should train, and what prevents it.
+
+    Args:
+        depth: L.
+        forward, backward: the gains.
+        layers: as in `ProbeResult`.
+        limit: the trainable depth in blocks.
+        advice: appended if the network will hardly train.
+
+    """
     rms, cosines = layers["stream_rms"], layers["pair_cosine"]
     if not np.isfinite(rms).all():
-        return (
-            f"the stream leaves the range of numbers at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
-        )
+        return f"the stream overflows at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
     span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
-    found = []
+    causes = []
     if abs(span) >= math.log10(RANGE) / 2:
-        way = "falls" if span < 0 else "grows"
+        verb = "falls" if span < 0 else "grows"
         per_layer = math.sqrt(backward.measured or 1.0)
-        found.append(f"gradient {way} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
+        causes.append(f"gradient {verb} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
     growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
     if growth >= math.log10(RANGE) / 2:
-        found.append(f"the stream grows {_power(growth)}-fold")
-    if parallel(cosines)[-1]:
-        found.append(f"inputs become parallel (cosine {cosines[0]:.2f} to {cosines[-1]:.3f} in {depth} blocks)")
+        causes.append(f"the stream grows {_power(growth)}-fold")
+    if are_parallel(cosines)[-1]:
+        causes.append(f"inputs become parallel (cosine {cosines[0]:.2f} to {cosines[-1]:.3f} in {depth} blocks)")
     if depth > limit:
-        found = found or [f"signals last for about {limit:.0f} blocks"]
-        return f"{'; '.join(found)}: will hardly train at depth {depth}{advice}"
-    room = f"up to about {limit:.0f} blocks" if math.isfinite(limit) else "at any depth looked at"
-    return f"{'; '.join(found)}{': ' if found else ''}should train {room}"
+        causes = causes or [f"signals last for about {limit:.0f} blocks"]
+        return f"{'; '.join(causes)}: will hardly train at depth {depth}{advice}"
+    room = f"up to about {limit:.0f} blocks" if math.isfinite(limit) else "at any depth examined"
+    return f"{'; '.join(causes)}{': ' if causes else ''}should train {room}"
 
 
 def _power(exponent: float) -> str:

@@ -1,11 +1,11 @@
-"""Cells put in order: those of one data set and model, by arm and depth."""
+"""Cells grouped by data set and model, and within a group by arm and depth."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from resexp.analysis.tuning import KEY, choices
+from resexp.analysis.tuning import LR_KEY, choose_rates
 from resexp.config.names import arm_of
 from resexp.record.result import CellResult, differing_keys
 from resexp.stats.depth import TUNED_WIDENING
@@ -13,15 +13,20 @@ from resexp.stats.logistic import DepthEstimate, estimate_depth
 from resexp.stats.shares import DepthBracket, Share, depth_bracket
 from resexp.stats.verdict import VERDICTS, Reference
 
-ENOUGH = 3
-"""Depths from which on D50 is fitted."""
+MIN_DEPTHS = 3
+"""The least number of depths to which the logistic fit of D50 is applied."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """The cells that differ in depth alone, or, where it is `tuned`, in the learning rate chosen at each depth, too.
+class DepthSeries:
+    """Cells that differ in depth alone or, if `tuned`, also in the learning rate chosen at each depth.
 
-    `name`: the arm, and what else tells this line from others.
+    Attributes:
+        arm: as in `pre+residual`.
+        rest: the other settings that distinguish this series from others of its group.
+        cells: the cells by depth.
+        tuned: whether the learning rate was chosen at each depth.
+
     """
 
     arm: str
@@ -31,121 +36,122 @@ class Line:
 
     @property
     def name(self) -> str:
-        """As it stands in every figure and table."""
-        return " ".join([self.arm, *(f"{_short(key, self.rest)}={value}" for key, value in self.rest.items())])
+        """The arm and the distinguishing settings, as in figures and tables."""
+        return " ".join([self.arm, *(f"{_short_key(key, self.rest)}={value}" for key, value in self.rest.items())])
 
     @cached_property
     def shares(self) -> dict[int, Share]:
-        """Of the replicates with a verdict, those trained, at each depth where there are any."""
-        found = {depth: share(cell) for depth, cell in self.cells.items()}
-        return {depth: one for depth, one in found.items() if one.total}
+        """The share trained among the replicates with a verdict, at each depth that has any."""
+        shares = {depth: trained_share(cell) for depth, cell in self.cells.items()}
+        return {depth: share for depth, share in shares.items() if share.total}
 
     @property
-    def half(self) -> DepthBracket:
-        """Between which depths its share passes a half."""
+    def bracket(self) -> DepthBracket:
+        """The depths between which the share trained falls below one half."""
         return depth_bracket(self.shares)
 
     @cached_property
-    def located(self) -> DepthEstimate | None:
-        """The trainable depth D50 by the logistic fit, where there are enough depths for one."""
-        if len(self.shares) < ENOUGH:
+    def estimate(self) -> DepthEstimate | None:
+        """D50 by the logistic fit; None if there are too few depths."""
+        if len(self.shares) < MIN_DEPTHS:
             return None
         return estimate_depth(self.shares, TUNED_WIDENING if self.tuned else 1.0)
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """How deep it trains, then how much of it does."""
+    def sort_key(self) -> tuple[int, float]:
+        """The deepest depth at which half of the seeds train, then the share trained over all depths."""
         total = sum(self.shares.values(), Share(0, 0))
-        return self.half.low or 0, total.value if total.total else -1.0
+        return self.bracket.low or 0, total.value if total.total else -1.0
 
 
 @dataclass(frozen=True)
-class Group:
-    """The cells of one data set and model: its lines, those that train deepest first."""
+class CellGroup:
+    """The cells of one data set and model, as series, the one that trains deepest first."""
 
     title: str
-    lines: list[Line]
+    series: list[DepthSeries]
 
     @property
     def results(self) -> list[CellResult]:
         """All cells."""
-        return [cell for line in self.lines for cell in line.cells.values()]
+        return [cell for series in self.series for cell in series.cells.values()]
 
     @property
     def depths(self) -> list[int]:
-        """Every depth of any line."""
-        return sorted({depth for line in self.lines for depth in line.cells})
+        """The depths of all series, ascending."""
+        return sorted({depth for series in self.series for depth in series.cells})
 
     @property
     def references(self) -> list[Reference]:
-        """The different bars of its cells."""
+        """The distinct references of its cells."""
         return [*dict.fromkeys(r.reference for r in self.results if r.reference)]
 
     @cached_property
-    def tuning(self) -> list[int]:
-        """The seeds that choose among learning rates, where several were tried."""
+    def tuning_seeds(self) -> list[int]:
+        """The seeds that choose among learning rates; empty if one rate was tried."""
         return sorted({seed for r in self.results for seed in r.config.get("tuning_seeds") or ()}) if self.rates else []
 
     @cached_property
-    def fair(self) -> "Group":
-        """Each arm at the learning rate that the tuning seeds choose for it, with the other seeds; else this."""
-        if not self.tuning:
+    def tuned(self) -> "CellGroup":
+        """Each arm at the learning rate that the tuning seeds choose, with the other seeds; itself without a choice."""
+        if not self.tuning_seeds:
             return self
-        return Group(self.title, _lines([choice.test for choice in choices(self.results, self.tuning)], told={KEY}))
+        cells = [choice.test for choice in choose_rates(self.results, self.tuning_seeds)]
+        return CellGroup(self.title, _series(cells, ignored={LR_KEY}))
 
     @property
     def rates(self) -> list[float]:
-        """The learning rates, where these were varied."""
-        found = {float(line.rest[KEY]) for line in self.lines if KEY in line.rest}
-        return sorted(found) if len(found) > 1 else []
+        """The learning rates, ascending; empty if one was tried."""
+        rates = {float(series.rest[LR_KEY]) for series in self.series if LR_KEY in series.rest}
+        return sorted(rates) if len(rates) > 1 else []
 
 
-def _short(key: str, keys: Iterable[str]) -> str:
-    """The end of an option's name, where that is enough to tell it."""
+def _short_key(key: str, keys: Iterable[str]) -> str:
+    """Return the last part of an option's name if it is unique among `keys`, else the whole name."""
     end = key.rpartition(".")[2]
     return end if sum(other.rpartition(".")[2] == end for other in keys) == 1 else key
 
 
-def counts(cell: CellResult) -> dict[str, int]:
-    """How many replicates got each verdict."""
-    found = Counter(cell.verdict(r) for r in cell.replicates)
-    return {word: found[word] for word in VERDICTS if found[word]}
+def verdict_counts(cell: CellResult) -> dict[str, int]:
+    """Return the number of replicates with each verdict that occurs."""
+    counts = Counter(cell.verdict(r) for r in cell.replicates)
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
 
 
-def share(cell: CellResult) -> Share:
-    """Of the replicates with a verdict, those trained; of a bar that is not known, none have one."""
-    found = counts(cell)
-    known = cell.reference is not None and cell.reference.loss_target is not None
-    return Share(found.get("trained", 0), sum(found.values())) if known else Share(0, 0)
+def trained_share(cell: CellResult) -> Share:
+    """Return the share trained among the replicates with a verdict; 0 of 0 if there is no target loss."""
+    counts = verdict_counts(cell)
+    has_target = cell.reference is not None and cell.reference.loss_target is not None
+    return Share(counts.get("trained", 0), sum(counts.values())) if has_target else Share(0, 0)
 
 
-def groups(results: Iterable[CellResult]) -> list[Group]:
-    """The cells by data set and model, in the order in which these first occur."""
-    found: dict[tuple[str, str], list[CellResult]] = {}
+def group_cells(results: Iterable[CellResult]) -> list[CellGroup]:
+    """Group cells by data set and model, in the order of their first occurrence."""
+    groups: dict[tuple[str, str], list[CellResult]] = {}
     for result in results:
-        found.setdefault((result.choices.get("dataset", "?"), result.choices.get("model", "?")), []).append(result)
-    return [Group(f"{dataset}, {model}", _lines(alike)) for (dataset, model), alike in found.items()]
+        groups.setdefault((result.choices.get("dataset", "?"), result.choices.get("model", "?")), []).append(result)
+    return [CellGroup(f"{dataset}, {model}", _series(cells)) for (dataset, model), cells in groups.items()]
 
 
-def _lines(results: Sequence[CellResult], told: Collection[str] = ()) -> list[Line]:
-    """The lines of some cells, which `told` keys do not tell apart."""
-    keys = [key for key in differing_keys(results) if key not in ("depth", *told)]
-    if len({_place(result, keys) for result in results}) < len(results):  # options that come with a choice tell more
-        keys = [
-            *dict.fromkeys(key for r in results for key in r.identity_text if key not in ("depth", "norm", "residual"))
-        ]
-        keys = [key for key in keys if key not in told and len({r.identity_text.get(key) for r in results}) > 1]
-    found: dict[tuple[str, ...], dict[int, CellResult]] = {}
+def _series(results: Sequence[CellResult], ignored: Collection[str] = ()) -> list[DepthSeries]:
+    """Return the series of some cells; `ignored` keys do not separate series."""
+    keys = [key for key in differing_keys(results) if key not in ("depth", *ignored)]
+    if len({_series_key(result, keys) for result in results}) < len(results):  # cells also differ in options of choices
+        skipped = {"depth", "norm", "residual", *ignored}
+        keys = [*dict.fromkeys(key for result in results for key in result.identity_text if key not in skipped)]
+        keys = [key for key in keys if len({result.identity_text.get(key) for result in results}) > 1]
+    by_key: dict[tuple[str, ...], dict[int, CellResult]] = {}
     for result in results:
-        arm, depth, *rest = _place(result, keys)
-        found.setdefault((arm, *rest), {})[int(depth)] = result
-    lines = [
-        Line(arm, {k: v for k, v in zip(keys, rest, strict=True) if v != "–"}, dict(sorted(cells.items())), KEY in told)
-        for (arm, *rest), cells in found.items()
-    ]
-    return sorted(lines, key=lambda line: line.rank, reverse=True)
+        arm, depth, *rest = _series_key(result, keys)
+        by_key.setdefault((arm, *rest), {})[int(depth)] = result
+    series = []
+    for (arm, *rest), cells in by_key.items():
+        settings = {key: value for key, value in zip(keys, rest, strict=True) if value != "–"}
+        series.append(DepthSeries(arm, settings, dict(sorted(cells.items())), tuned=LR_KEY in ignored))
+    return sorted(series, key=lambda one: one.sort_key, reverse=True)
 
 
-def _place(result: CellResult, keys: Sequence[str]) -> tuple[str, ...]:
+def _series_key(result: CellResult, keys: Sequence[str]) -> tuple[str, ...]:
+    """Return arm, depth and the values of `keys`."""
     flat = result.identity_text
     return arm_of(result.choices), flat.get("depth", "0"), *(flat.get(key, "–") for key in keys)

@@ -1,134 +1,106 @@
-"""The answer in plain words, with its numbers and intervals."""
+"""The headline of a group of cells and the sentences below it, with their numbers and intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resexp.analysis.groups import Group, Line
-from resexp.analysis.sentences import d50_interval_text, d50_text, deepest_arm_text
+from resexp.analysis.groups import CellGroup, DepthSeries
+from resexp.analysis.sentences import deepest_arm_text, share_text
 from resexp.formats import listed, loss_text
 from resexp.record.result import mean
-from resexp.stats.shares import Share, intervals_overlap
+from resexp.stats.shares import intervals_overlap
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The headline of a group and the sentences below it."""
+class Summary:
+    """A headline, without its period, and the sentences below it."""
 
     headline: str
     sentences: list[str]
 
 
-def percent(share: Share) -> str:
-    """`57 to 100 %`."""
-    low, high = share.interval()
-    return f"{100 * low:.0f} to {100 * high:.0f} %"
+def summarize(group: CellGroup) -> Summary:
+    """Summarize a group by its shares of trained seeds and its D50s, each arm at its tuned rate if there is one."""
+    summary = summarize_shares(group)
+    sentences = [*summary.sentences]
+    estimates = {series.name: series.estimate for series in group.tuned.series if series.estimate}
+    if estimates:
+        sentences.append(f"By the logistic fit over all depths: {deepest_arm_text(estimates)}")
+    if group.tuning_seeds:
+        seeds = listed([str(seed) for seed in group.tuning_seeds])
+        sentences.append(f"Seeds {seeds} chose each arm's learning rate and are not counted.")
+    elif group.rates:
+        sentences.append("Here each learning rate counts as a separate arm.")
+    return Summary(summary.headline, sentences)
 
 
-def told(share: Share) -> str:
-    """`5 of 5 seeds (95 % interval 57 to 100 %)`."""
-    return f"{share.count} of {share.total} seeds (95 % interval {percent(share)})"
-
-
-def half_text(line: Line) -> str:
-    """To which depth half of the seeds are trained: D50 with its interval, else between which depths it lies.
-
-    `31 (24 to 40)`; `24 to 48`, `48 or more`, `below 8`.
-    """
-    found = line.half
-    if not line.shares:
-        return "unknown"
-    if line.located:
-        text = f"{d50_text(line.located)} ({d50_interval_text(line.located)})"
-    elif found.low is None:
-        return f"below {found.high}"
-    else:
-        text = f"{found.low} or more" if found.high is None else f"{found.low} to {found.high}"
-    return text if found.monotone else f"{text}, not monotone"
-
-
-def answer(group: Group) -> Answer:
-    """What the cells of a group say; where tuning seeds choose its learning rate, of each arm at its own."""
-    found = by_shares(group)
-    located = {line.name: line.located for line in group.fair.lines if line.located}
-    if located:
-        deepest = deepest_arm_text(located)
-        found = Answer(found.headline, [*found.sentences, f"By the logistic fit over all depths: {deepest}"])
-    if group.tuning:
-        seeds = listed([str(seed) for seed in group.tuning])
-        return Answer(
-            found.headline, [*found.sentences, f"Seeds {seeds} chose each arm's learning rate and count no more."]
-        )
-    if group.rates:
-        return Answer(found.headline, [*found.sentences, "Each learning rate is an arm of its own here."])
-    return found
-
-
-def by_shares(group: Group) -> Answer:
-    """The same by the shares of trained seeds alone, without what all depths together tell."""
-    group = group.fair
-    judged = [line for line in group.lines if line.shares]
+def summarize_shares(group: CellGroup) -> Summary:
+    """Summarize a group by its shares of trained seeds alone."""
+    group = group.tuned
+    judged = [series for series in group.series if series.shares]
     if not judged:
-        return _unjudged(group)
-    best = max(line.half.low or 0 for line in judged)
+        return _without_verdicts(group)
+    best = max(series.bracket.low or 0 for series in judged)
     if best == 0:
-        depths = sorted({depth for line in judged for depth in line.shares})
+        depths = sorted({depth for series in judged for depth in series.shares})
         where = f"depth {depths[0]}" if len(depths) == 1 else f"any of the depths {listed([str(d) for d in depths])}"
-        return Answer(f"Nothing trains at {where}", [_least_loss(group, depths[0])])
-    winners = [line for line in judged if line.half.low == best]
-    deepest = best == max(group.depths)
-    names = listed([line.name for line in winners])
-    where = f"depth {best}" + (", the deepest tried" if deepest and len(group.depths) > 1 else "")
+        return Summary(f"Nothing trains at {where}", [_lowest_loss(group, depths[0])])
+    winners = [series for series in judged if series.bracket.low == best]
+    is_deepest = best == max(group.depths)
+    where = f"depth {best}" + (", the deepest tried" if is_deepest and len(group.depths) > 1 else "")
     if len(winners) == len(judged) > 1:
-        rest = "Deeper networks would tell them apart." if deepest else "None of them trains deeper."
+        rest = "Deeper networks would separate them." if is_deepest else "None of them trains deeper."
         count = "Both" if len(judged) == 2 else f"All {len(judged)}"
-        return Answer(f"{count} arms train at {where}", [rest, _at(winners[:1], best)])
+        return Summary(f"{count} arms train at {where}", [rest, _shares_at(winners[:1], best)])
+    names = listed([series.name for series in winners])
     if len(judged) == 1:
-        verb = "trains at" if deepest else "trains down to"
-        return Answer(f"{names} {verb} {where}", [_at(winners, best)])
+        verb = "trains at" if is_deepest else "trains down to"
+        return Summary(f"{names} {verb} {where}", [_shares_at(winners, best)])
     verb = "trains deepest" if len(winners) == 1 else "train deepest"
-    shown = names if len(winners) <= 4 else f"{len(winners)} of {len(judged)} arms"
-    return Answer(f"{shown} {verb}: to {where}", [_at(winners, best), *_next(judged, winners[0], best)])
+    subject = names if len(winners) <= 4 else f"{len(winners)} of {len(judged)} arms"
+    sentences = [_shares_at(winners, best), *_best_rival(judged, winners[0], best)]
+    return Summary(f"{subject} {verb}: to {where}", sentences)
 
 
-def _at(lines: Sequence[Line], depth: int) -> str:
-    parts = [f"{told(line.shares[depth])} of {line.name}" for line in lines[:4]]
+def _shares_at(series: Sequence[DepthSeries], depth: int) -> str:
+    parts = [f"{share_text(one.shares[depth])} of {one.name}" for one in series[:4]]
     return f"Trained at depth {depth}: {listed(parts)}."
 
 
-def _next(judged: Sequence[Line], winner: Line, depth: int) -> list[str]:
-    """How the best of the others do, and whether that is any different."""
-    others = [line for line in judged if depth in line.shares and (line.half.low or 0) < depth]
+def _best_rival(judged: Sequence[DepthSeries], winner: DepthSeries, depth: int) -> list[str]:
+    """Return sentences on the best of the other arms at a depth, and whether it differs from the winner."""
+    others = [series for series in judged if depth in series.shares and (series.bracket.low or 0) < depth]
     if not others:
         return []
-    rival = max(others, key=lambda line: (line.shares[depth].value, line.rank))
-    reach = f"it trains to depth {rival.half.low}" if rival.half.low else "it trains at none of these depths"
-    first = f"The best of the others there, {rival.name}, comes to {told(rival.shares[depth])}; {reach}."
-    alike = [line.name for line in others if intervals_overlap(winner.shares[depth], line.shares[depth])]
-    if rival.name not in alike:
+    rival = max(others, key=lambda series: (series.shares[depth].value, series.sort_key))
+    reach = f"it trains to depth {rival.bracket.low}" if rival.bracket.low else "it trains at none of these depths"
+    first = f"The best other arm there, {rival.name}, has {share_text(rival.shares[depth])}; {reach}."
+    overlapping = [one.name for one in others if intervals_overlap(winner.shares[depth], one.shares[depth])]
+    if rival.name not in overlapping:
         return [first, "The two intervals do not overlap."]
-    more = [name for name in alike if name != rival.name]
-    too = f", and of those from {listed(more)}" if more else ""
-    return [first, f"The two intervals overlap: more seeds are needed to be sure of the difference{too}."]
+    more = [name for name in overlapping if name != rival.name]
+    too = f", and likewise for {listed(more)}" if more else ""
+    return [first, f"The two intervals overlap: more seeds are needed to establish the difference{too}."]
 
 
-def _unjudged(group: Group) -> Answer:
+def _without_verdicts(group: CellGroup) -> Summary:
     done = [cell for cell in group.results if cell.status == "done"]
     if not done:
-        return Answer("Nothing is done yet", ["No cell has come to its end; what there is of them stands below."])
-    known = group.references and all(reference.loss_reference is not None for reference in group.references)
-    why = (
-        "At this budget the shallow reference hardly beats a constant guess, so that the task cannot carry verdicts."
-        if known
-        else "The shallow reference that sets the bar is not measured."
+        return Summary("Nothing is done yet", ["No cell has finished."])
+    measured = group.references and all(reference.loss_reference is not None for reference in group.references)
+    reason = (
+        "At this budget the shallow reference is hardly better than a constant prediction, so the task cannot carry"
+        " verdicts."
+        if measured
+        else "The shallow reference that sets the target loss has not been measured."
     )
-    return Answer("There are no verdicts", [why, _least_loss(group, max(cell.flat["depth"] for cell in done))])
+    return Summary("There are no verdicts", [reason, _lowest_loss(group, max(cell.flat["depth"] for cell in done))])
 
 
-def _least_loss(group: Group, depth: int) -> str:
-    at = [(line.cells[depth], line.name) for line in group.lines if depth in line.cells]
-    losses = [(mean(r.loss_train for r in cell.replicates), name) for cell, name in at]
-    known = [(loss, name) for loss, name in losses if loss is not None]
-    if not known:
+def _lowest_loss(group: CellGroup, depth: int) -> str:
+    cells = [(series.cells[depth], series.name) for series in group.series if depth in series.cells]
+    means = [(mean(r.loss_train for r in cell.replicates), name) for cell, name in cells]
+    finite = [(loss, name) for loss, name in means if loss is not None]
+    if not finite:
         return f"At depth {depth} no replicate ends with a finite loss."
-    loss, name = min(known)
+    loss, name = min(finite)
     return f"At depth {depth} the lowest mean training loss is that of {name}: {loss_text(loss)} nats."

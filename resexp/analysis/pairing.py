@@ -1,7 +1,7 @@
-"""Which cells a comparison sets against each other, and at which learning rate.
+"""Which cells a comparison matches, and at which learning rate.
 
-A and B are filters. The keys that terms of one of them name and that are not terms of both tell the two apart, with the
-options of a group that is one of these. Cells of A and B are matched by all other keys; cells that then differ in the
+A and B are filters. Their contrast keys are those that a term of only one of them names, with the options of a group
+that is one of these keys. Cells of A and B are matched by all other keys. Cells of one side that then differ in the
 learning rate alone are one arm, which is judged at its own best rate.
 """
 
@@ -10,127 +10,167 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resexp.analysis.tuning import KEY, Choice, choice
-from resexp.config.errors import InputError
+from resexp.analysis.tuning import LR_KEY, RateChoice, choose_rate
+from resexp.config.errors import InputError, nearest
 from resexp.record.filters import CONSISTS_OF, Term, sort_key, value_text
 from resexp.record.result import CellResult
+from resexp.stats.factorial import is_factorial
 
 FACTORS = ("residual", "norm")
 
-
-@dataclass(frozen=True)
-class Match:
-    """Two arms that agree in all that does not tell A and B apart: `where`, the keys in which the matches differ."""
-
-    where: Mapping[str, str]
-    a: Choice
-    b: Choice
+Where = tuple[tuple[str, str], ...]
+"""Keys and values that identify a row of a comparison."""
 
 
 @dataclass(frozen=True)
-class Factors:
-    """The arms of one complete grid, by (residual, norm); `where` as in Match."""
+class MatchedArms:
+    """An arm of A and one of B that agree in all but the contrast keys.
 
-    where: Mapping[str, str]
-    arms: Mapping[tuple[str, str], Choice]
-
-
-def told_apart(a: Sequence[Term], b: Sequence[Term]) -> set[str]:
-    """The keys in which A and B are meant to differ. Raises InputError where that is none."""
-    keys = {term.key for term in {*a} ^ {*b}}
-    told = {part for key in keys for part in CONSISTS_OF.get(key, (key,))}
-    if not told:
-        raise InputError("A and B are the same filter; a comparison needs two that differ")
-    return told
-
-
-def tuning_of(a: Sequence[CellResult], b: Sequence[CellResult], told: set[str]) -> tuple[int, ...]:
-    """The seeds that choose among the learning rates of an arm: those recorded, else the lowest third of those shared.
-
-    Empty where neither side has an arm with more than one rate: what tells two rates apart is no choice. Raises
-    InputError where there is a choice and no seed for it.
+    `where` gives the values of the keys in which the matches of a comparison differ.
     """
-    if all(len(group) == 1 for side in (a, b) for group in _grouped(side, told).values()):
+
+    where: Mapping[str, str]
+    a: RateChoice
+    b: RateChoice
+
+
+@dataclass(frozen=True)
+class ArmGrid:
+    """The arms of one complete factorial, by (residual, norm); `where` as in `MatchedArms`."""
+
+    where: Mapping[str, str]
+    arms: Mapping[tuple[str, str], RateChoice]
+
+
+def contrast_keys(a: Sequence[Term], b: Sequence[Term]) -> set[str]:
+    """Return the keys in which A and B are meant to differ.
+
+    Raises:
+        InputError: the filters are the same.
+
+    """
+    keys = {term.key for term in {*a} ^ {*b}}
+    contrast = {part for key in keys for part in CONSISTS_OF.get(key, (key,))}
+    if not contrast:
+        raise InputError("A and B are the same filter; expected two that differ")
+    return contrast
+
+
+def choose_tuning_seeds(a: Sequence[CellResult], b: Sequence[CellResult], contrast: set[str]) -> tuple[int, ...]:
+    """Return the seeds that choose the learning rate of each arm.
+
+    These are the recorded tuning seeds, else the lowest third of the seeds that all cells share. Empty if no arm has
+    more than one rate.
+
+    Raises:
+        InputError: an arm has several rates and the cells share no seed.
+
+    """
+    if all(len(arm) == 1 for side in (a, b) for arm in _by_other_keys(side, contrast).values()):
         return ()
     cells = [*a, *b]
     recorded = {seed for cell in cells for seed in cell.config.get("tuning_seeds") or ()}
     shared = set.intersection(*({r.seed for r in cell.replicates} for cell in cells))
     if not shared:
-        raise InputError("several learning rates and no seed that all cells have: nothing can choose among them")
+        raise InputError("optimizer.lr: several learning rates, and no seed that all cells have to choose among them")
     return tuple(sorted(recorded) or sorted(shared)[: math.ceil(len(shared) / 3)])
 
 
-def matches(a: Sequence[CellResult], b: Sequence[CellResult], told: set[str], tuning: Sequence[int]) -> list[Match]:
-    """The arms of A, each with its match in B.
+def match_arms(
+    a: Sequence[CellResult], b: Sequence[CellResult], contrast: set[str], tuning_seeds: Sequence[int]
+) -> list[MatchedArms]:
+    """Match the arms of A with those of B that agree in all but the contrast keys.
 
-    Raises InputError where a filter leaves open which arm is meant, and where nothing matches.
+    Raises:
+        InputError: a filter leaves open which arm is meant, or nothing matches.
+
     """
-    groups_a, groups_b = ({key: _arm(name, cells, told) for key, cells in _grouped(side, told).items()}
-                          for name, side in (("A", a), ("B", b)))  # fmt: skip
-    shared = [key for key in groups_a if key in groups_b]
+    arms_a, arms_b = _arms("A", a, contrast), _arms("B", b, contrast)
+    shared = [key for key in arms_a if key in arms_b]
     if not shared:
-        raise InputError(f"no cell of A agrees with one of B in all but {', '.join(sorted(told))}{_why(a, b, told)}")
-    wheres = _wheres([groups_a[key][0] for key in shared], told)
+        reason = _disjoint_key(a, b, contrast)
+        raise InputError(f"no cell of A agrees with one of B in all but {', '.join(sorted(contrast))}{reason}")
+    wheres = _differing_values([arms_a[key][0] for key in shared], contrast)
     return [
-        Match(where, choice(groups_a[key], tuning), choice(groups_b[key], tuning))
+        MatchedArms(where, choose_rate(arms_a[key], tuning_seeds), choose_rate(arms_b[key], tuning_seeds))
         for key, where in zip(shared, wheres, strict=True)
     ]
 
 
-def factors(cells: Sequence[CellResult], tuning: Sequence[int]) -> list[Factors]:
-    """The complete grids of residual × norm among `cells`."""
+def group_matches(matches: Sequence[MatchedArms], by: str | None) -> dict[Where, list[MatchedArms]]:
+    """Group matches by the value of key `by`, or each on its own if it is None, in ascending order.
+
+    Raises:
+        InputError: the matches do not differ in `by`.
+
+    """
+    keys = dict.fromkeys(key for match in matches for key in match.where)
+    if by is not None and by not in keys:
+        raise InputError(f"--by {by}: the comparisons do not differ in it{nearest(by, keys)}")
+    groups: dict[Where, list[MatchedArms]] = {}
+    for match in matches:
+        where = match.where if by is None else {by: match.where[by]}
+        groups.setdefault(tuple(where.items()), []).append(match)
+    return {key: groups[key] for key in sorted(groups, key=lambda key: [sort_key(value) for _, value in key])}
+
+
+def factorial_grids(cells: Sequence[CellResult], tuning_seeds: Sequence[int]) -> list[ArmGrid]:
+    """Return the complete factorials of residual × norm among `cells`."""
     grids = []
-    for group in _grouped(cells, {*FACTORS}).values():
+    for group in _by_other_keys(cells, {*FACTORS}).values():
         arms: dict[tuple[str, str], list[CellResult]] = {}
         for cell in group:
             arms.setdefault((cell.choices["residual"], cell.choices["norm"]), []).append(cell)
-        residuals, norms = ({key[axis] for key in arms} for axis in (0, 1))
-        if min(len(residuals), len(norms)) > 1 and len(arms) == len(residuals) * len(norms):
+        if is_factorial(arms):
             grids.append(arms)
-    wheres = _wheres([next(iter(arms.values()))[0] for arms in grids], {*FACTORS})
-    found = [
-        Factors(where, {key: choice(arm, tuning) for key, arm in arms.items()})
+    wheres = _differing_values([next(iter(arms.values()))[0] for arms in grids], {*FACTORS})
+    chosen = [
+        ArmGrid(where, {key: choose_rate(arm, tuning_seeds) for key, arm in arms.items()})
         for where, arms in zip(wheres, grids, strict=True)
     ]
-    return sorted(found, key=lambda grid: [sort_key(value) for value in grid.where.values()])
+    return sorted(chosen, key=lambda grid: [sort_key(value) for value in grid.where.values()])
 
 
-def _rest(cell: CellResult, told: Iterable[str]) -> dict[str, Any]:
-    """What is left of the configuration to match by."""
-    return {k: v for k, v in cell.identity_config.items() if k != KEY and not {k, k.partition(".")[0]} & {*told}}
+def _other_keys(cell: CellResult, contrast: Iterable[str]) -> dict[str, Any]:
+    """Return the part of the configuration by which cells are matched."""
+    return {k: v for k, v in cell.identity_config.items() if k != LR_KEY and not {k, k.partition(".")[0]} & {*contrast}}
 
 
-def _grouped(cells: Sequence[CellResult], told: Iterable[str]) -> dict[str, list[CellResult]]:
+def _by_other_keys(cells: Sequence[CellResult], contrast: Iterable[str]) -> dict[str, list[CellResult]]:
     groups: dict[str, list[CellResult]] = {}
     for cell in cells:
-        groups.setdefault(repr(sorted(_rest(cell, told).items(), key=str)), []).append(cell)
+        groups.setdefault(repr(sorted(_other_keys(cell, contrast).items(), key=str)), []).append(cell)
     return groups
 
 
-def _arm(name: str, cells: list[CellResult], told: set[str]) -> list[CellResult]:
-    """Cells of one side that match: they must be one arm at several rates."""
-    for key in sorted(told - {KEY}):
+def _arms(name: str, side: Sequence[CellResult], contrast: set[str]) -> dict[str, list[CellResult]]:
+    return {key: _checked_arm(name, cells, contrast) for key, cells in _by_other_keys(side, contrast).items()}
+
+
+def _checked_arm(name: str, cells: list[CellResult], contrast: set[str]) -> list[CellResult]:
+    """Return the matching cells of one side, which must be one arm at several learning rates."""
+    for key in sorted(contrast - {LR_KEY}):
         values = sorted({value_text(cell.flat.get(key)) for cell in cells})
         if len(values) > 1:
-            raise InputError(f"{name} leaves {key} open ({', '.join(values)}): say which, as in {key}={values[0]}")
-    if len({repr(sorted(_rest(cell, {KEY}).items(), key=str)) for cell in cells}) > 1:
-        raise InputError(f"{name} means several cells that differ in more than the learning rate: narrow it down")
+            raise InputError(f"{name} leaves {key} open ({', '.join(values)}): add a term such as {key}={values[0]}")
+    if len({repr(sorted(_other_keys(cell, {LR_KEY}).items(), key=str)) for cell in cells}) > 1:
+        raise InputError(f"{name} matches several cells that differ in more than the learning rate: add terms")
     return cells
 
 
-def _wheres(cells: Sequence[CellResult], told: set[str]) -> list[dict[str, str]]:
-    """Of each cell, the keys in which they differ; options that only another choice brings are left out."""
-    rests = [{k: value_text(v) for k, v in _rest(cell, told).items()} for cell in cells]
-    keys = dict.fromkeys(k for rest in rests for k in rest)
-    differ = [k for k in keys if len({rest.get(k) for rest in rests}) > 1]
-    kept = [k for k in differ if "." not in k or k.partition(".")[0] not in differ]
-    return [{k: rest.get(k, "–") for k in kept} for rest in rests]
+def _differing_values(cells: Sequence[CellResult], contrast: set[str]) -> list[dict[str, str]]:
+    """Return for each cell the keys in which they differ, without the options that come with a differing choice."""
+    others = [{k: value_text(v) for k, v in _other_keys(cell, contrast).items()} for cell in cells]
+    keys = dict.fromkeys(k for values in others for k in values)
+    differing = [k for k in keys if len({values.get(k) for values in others}) > 1]
+    shown = [k for k in differing if "." not in k or k.partition(".")[0] not in differing]
+    return [{k: values.get(k, "–") for k in shown} for values in others]
 
 
-def _why(a: Sequence[CellResult], b: Sequence[CellResult], told: set[str]) -> str:
-    """The key in which the sides have no value in common, if there is one."""
-    for key in _rest(a[0], told) if a and b else ():
-        mine, others = ({value_text(_rest(c, told).get(key)) for c in side} for side in (a, b))
-        if not mine & others:
-            return f": {key} is {', '.join(sorted(mine))} in A and {', '.join(sorted(others))} in B"
+def _disjoint_key(a: Sequence[CellResult], b: Sequence[CellResult], contrast: set[str]) -> str:
+    """Return a clause that names the first key in which the sides have no value in common; empty if there is none."""
+    for key in _other_keys(a[0], contrast) if a and b else ():
+        values_a, values_b = ({value_text(_other_keys(cell, contrast).get(key)) for cell in side} for side in (a, b))
+        if not values_a & values_b:
+            return f": {key} is {', '.join(sorted(values_a))} in A and {', '.join(sorted(values_b))} in B"
     return ""

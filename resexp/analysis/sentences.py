@@ -1,71 +1,27 @@
-"""What tests say, in plain words and numbers, the same in the terminal and in the report."""
+"""Sentences and numbers in words, the same in the terminal and in the report."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from resexp.analysis.compare import ComparisonRow, EffectRow
-from resexp.formats import depth_text, interval_text, listed, loss_text
+from resexp.analysis.costs import CostRatio, CostRow
+from resexp.analysis.group_tests import RivalComparison
+from resexp.analysis.groups import DepthSeries
+from resexp.formats import depth_text, interval_text, listed, loss_text, percent_interval_text, plural
 from resexp.record.result import CellResult
 from resexp.stats.logistic import DepthEstimate
 from resexp.stats.paired import LEVEL, Interval, PairedResult, seeds_needed
+from resexp.stats.shares import Share
 
 
-def needs(family: Sequence[PairedResult], what: str, missing: Callable[[int, int], int]) -> Iterator[tuple[str, bool]]:
-    """The seeds that the tests of a family need, and a line where they are missing; of each, whether it warns.
-
-    `missing` tells of those needed and those there how many more have to be trained.
-    """
-    seeds, m = [paired.n for paired in family], len(family)
-    needed, fewest, most = seeds_needed(m), min(seeds), max(seeds)
-    have = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    whole = f"{m} {what}{'s, p after Holm' if m > 1 else ''}"
-    yield f"{whole}: p ≤ {LEVEL:g} takes {needed} paired seeds; there are {have}", False
-    if most < needed:
-        yield f"so no p below can reach {LEVEL:g}, whatever the difference: train {missing(needed, most)} more", True
-    elif fewest < needed:
-        yield f"where there are fewer than {needed}, no p can reach {LEVEL:g}", True
+def share_interval_text(share: Share) -> str:
+    """Return the 95 % interval of a share: `57 to 100 %`."""
+    return percent_interval_text(*share.interval())
 
 
-def rows_words(rows: Sequence[ComparisonRow]) -> str:
-    """What the comparisons of a family come to."""
-    lines = [*_one(rows[0])] if len(rows) == 1 else [*_several(rows)]
-    margins = " or ".join(sorted({loss_text(row.equivalence.margin) for row in rows}))
-    lines.append(
-        f"In nats: the 90 % interval of A − B is within ± {margins} (equivalent), beyond (different) or"
-        " across (inconclusive)."
-    )
-    lines.append("A ÷ B: of geometric means over seeds; what diverged counts as 2 ℓ0, what is below 0.001 as 0.001.")
-    if any(_splits_on_divergence(row) for row in rows):
-        lines.append("Where only some seeds diverged, trust p: the interval then misses the mean too often.")
-    return " ".join(lines)
-
-
-def effects_words(effects: Sequence[EffectRow]) -> str:
-    """What a factorial comes to."""
-    told = [e for e in effects if e.p_adjusted <= LEVEL]
-    return (
-        f"Beyond chance: {len(told)} of {len(effects)} effects. A main effect is what a choice multiplies the loss by,"
-        " averaged over the other factor. An interaction of 1 means that each does the same with the other as without;"
-        " below 1, that together they do better than each alone would say."
-    )
-
-
-def held_against(row: EffectRow) -> str:
-    """What an effect is a difference from."""
-    return row.effect.kind.removeprefix("main, from ")
-
-
-def ratio_text(mean: float, interval: Interval) -> str:
-    """A mean difference of logarithms as a ratio, with its interval."""
-    if math.isnan(mean):
-        return "–"
-    ends = "" if math.isinf(interval.low) else f" [{_number(_exp(interval.low))}, {_number(_exp(interval.high))}]"
-    return f"{_number(math.exp(mean))}{ends}"
-
-
-def p_text(value: float) -> str:
-    """A p to three places."""
-    return f"{value:.3f}" if value >= 0.0005 else f"{value:.0e}"
+def share_text(share: Share) -> str:
+    """Return a share with its interval: `5 of 5 seeds (95 % interval 57 to 100 %)`."""
+    return f"{share.count} of {plural(share.total, 'seed')} (95 % interval {share_interval_text(share)})"
 
 
 def d50_text(estimate: DepthEstimate) -> str:
@@ -81,6 +37,24 @@ def d50_interval_text(estimate: DepthEstimate) -> str:
 def d50_with_interval(estimate: DepthEstimate) -> str:
     """Return D50 with its interval: `31 (95 % interval 24 to 40)`."""
     return f"{d50_text(estimate)} (95 % interval {d50_interval_text(estimate)})"
+
+
+def trainable_depth_text(series: DepthSeries) -> str:
+    """Return the depth to which half of the seeds train.
+
+    That is D50 with its interval, `31 (24 to 40)`, if it was estimated, else the depths between which it lies:
+    `24 to 48`, `48 or more`, `below 8`.
+    """
+    bracket = series.bracket
+    if not series.shares:
+        return "unknown"
+    if series.estimate:
+        text = f"{d50_text(series.estimate)} ({d50_interval_text(series.estimate)})"
+    elif bracket.low is None:
+        text = f"below {bracket.high}"
+    else:
+        text = interval_text(bracket.low, bracket.high, str)
+    return text if bracket.monotone else f"{text}, not monotone"
 
 
 def deepest_arm_text(estimates: Mapping[str, DepthEstimate]) -> str:
@@ -108,36 +82,131 @@ def deepest_arm_text(estimates: Mapping[str, DepthEstimate]) -> str:
     return f"{head} Next is {others[0]} with {d50_with_interval(estimates[others[0]])}; the intervals do not overlap."
 
 
-def _splits_on_divergence(row: ComparisonRow) -> bool:
-    """Whether in some pairs, not all, one side diverged alone: few such seeds tell little of how often that happens."""
-    arms = [(m.a.test, m.b.test) for m in row.matches]
-    alone = {(seed, a.id) for a, b in arms for seed in row.seeds if (seed in _diverged(a)) != (seed in _diverged(b))}
-    return 0 < len(alone) < len(row.seeds) * len(arms)
+def rival_text(comparison: RivalComparison) -> tuple[str, str]:
+    """Return which of two arms trains more often, and the shares: `3 of 3 (44 to 100 %) vs. 1 of 3 (6 to 79 %)`."""
+    (winner, rival), (a, b) = comparison.names, comparison.shares
+    verb = "trains more often than" if a.value > b.value else "does not train more often than"
+    counts = " vs. ".join(f"{share.count} of {share.total} ({share_interval_text(share)})" for share in (a, b))
+    return f"At depth {comparison.depth}, {winner} {verb} {rival}", counts
+
+
+def cost_ratio_text(ratio: CostRatio) -> str:
+    """Return the range of a cost ratio: `1.20 to 1.31`, `1.25`."""
+    return interval_text(ratio.low, ratio.high, "{:.2f}".format)
+
+
+def cost_text(rows: Sequence[CostRow]) -> str:
+    """Return a sentence on how much longer a step takes with a norm, for the first four rows."""
+    ratios = [(row.name, row.ratios["step time"]) for row in rows[:4]]
+    parts = [
+        f"{ratio.mean:.2f} times as long with {name} ({cost_ratio_text(ratio)} over {plural(ratio.pairs, 'pair')})"
+        for name, ratio in ratios
+        if ratio
+    ]
+    return f"A step takes {listed(parts)} as without a norm." if parts else "Step times are not recorded."
+
+
+def seed_requirements(
+    family: Sequence[PairedResult], noun: str, missing: Callable[[int, int], int]
+) -> Iterator[tuple[str, bool]]:
+    """Yield lines on the number of seeds that a family of tests needs, each with whether it is a warning.
+
+    Args:
+        family: the tests.
+        noun: what one of them is called, in the singular.
+        missing: from the seeds needed and those at hand to the number still to be trained.
+
+    """
+    seeds, m = [paired.n for paired in family], len(family)
+    needed, fewest, most = seeds_needed(m), min(seeds), max(seeds)
+    have = interval_text(fewest, most, "{:g}".format)
+    adjusted = ", p after Holm" if m > 1 else ""
+    yield f"{plural(m, noun)}{adjusted}: p ≤ {LEVEL:g} needs {needed} paired seeds; there are {have}", False
+    if most < needed:
+        more = plural(missing(needed, most), "more seed")
+        yield f"no p below can reach {LEVEL:g}, whatever the difference: train {more}", True
+    elif fewest < needed:
+        yield f"with fewer than {needed} seeds, no p can reach {LEVEL:g}", True
+
+
+def comparison_text(rows: Sequence[ComparisonRow]) -> str:
+    """Return sentences on the results of a family of comparisons, and how to read them."""
+    sentences = [*_one_row(rows[0])] if len(rows) == 1 else [*_several_rows(rows)]
+    margins = " or ".join(sorted({loss_text(row.equivalence.margin) for row in rows}))
+    sentences.append(
+        f"In nats: the 90 % interval of A − B lies within ± {margins} (equivalent), beyond it (different) or"
+        " across it (inconclusive)."
+    )
+    sentences.append(
+        "A ÷ B is the ratio of the geometric means over seeds; a diverged seed counts as 2 ℓ0, a loss below 0.001"
+        " as 0.001."
+    )
+    if any(_only_some_diverged(row) for row in rows):
+        sentences.append("If only some seeds diverged, trust p: the interval then misses the mean too often.")
+    return " ".join(sentences)
+
+
+def factorial_text(effects: Sequence[EffectRow]) -> str:
+    """Return sentences on the results of a factorial, and how to read them."""
+    significant = sum(row.p_adjusted <= LEVEL for row in effects)
+    return (
+        f"Significant: {significant} of {plural(len(effects), 'effect')}. A main effect is the factor by which a choice"
+        " multiplies the loss, averaged over the other choice. An interaction is 1 if two choices together multiply"
+        " the loss by the product of their separate factors, and below 1 if together they lower it further."
+    )
+
+
+def baseline_text(row: EffectRow) -> str:
+    """Return what a main effect is compared with, `residual=off`, or `interaction`."""
+    return row.effect.kind.removeprefix("main, from ")
+
+
+def ratio_text(mean: float, interval: Interval) -> str:
+    """Return a mean difference of logarithms as a ratio with its interval: `0.50 [0.41, 0.62]`."""
+    if math.isnan(mean):
+        return "–"
+    ends = "" if math.isinf(interval.low) else f" [{_number(_exp(interval.low))}, {_number(_exp(interval.high))}]"
+    return f"{_number(math.exp(mean))}{ends}"
+
+
+def p_text(value: float) -> str:
+    """Return a p-value to three places, `0.031`, or in powers of ten if that were 0."""
+    return f"{value:.3f}" if value >= 0.0005 else f"{value:.0e}"
+
+
+def _only_some_diverged(row: ComparisonRow) -> bool:
+    """Return whether in some pairs, but not all, one side alone diverged.
+
+    A few such seeds carry little information on how often this happens, so the t interval is too narrow.
+    """
+    arms = [(match.a.test, match.b.test) for match in row.matches]
+    pairs = {(seed, a.id) for a, b in arms for seed in row.seeds if (seed in _diverged(a)) != (seed in _diverged(b))}
+    return 0 < len(pairs) < len(row.seeds) * len(arms)
 
 
 def _diverged(cell: CellResult) -> set[int]:
     return {r.seed for r in cell.replicates if cell.verdict(r) == "diverged"}
 
 
-def _one(row: ComparisonRow) -> Iterator[str]:
-    paired, ends = row.paired, row.paired.extremes
+def _one_row(row: ComparisonRow) -> Iterator[str]:
+    paired, extremes = row.paired, row.paired.extremes
     if paired.n == 0:
-        yield "No seed is left that both have: nothing can be said."
+        yield "A and B have no seed in common to compare."
         return
-    tells = "beyond chance" if row.p_adjusted <= LEVEL else "which the test cannot tell from chance"
-    yield f"A ends at {_number(row.ratio)} times the loss of B, {tells} (p {p_text(row.p_adjusted)})."
+    significance = "significant" if row.p_adjusted <= LEVEL else "not significant"
+    yield f"The final loss of A is {_number(row.ratio)} times that of B, {significance} (p {p_text(row.p_adjusted)})."
     if paired.n > 1:
-        low, high = (_number(math.exp(end)) for end in (ends.low, ends.high))
-        exact = f"an exact {100 * ends.coverage:.4g} % interval of the median"
-        yield f"Seed by seed it is {low} to {high}, {exact}; effect size {paired.effect:.2f}."
+        ratios = interval_text(math.exp(extremes.low), math.exp(extremes.high), _number)
+        exact = f"an exact {100 * extremes.coverage:.4g} % interval of the median"
+        yield f"Seed by seed the ratio is {ratios}, {exact}; the effect size is {paired.effect:.2f}."
 
 
-def _several(rows: Sequence[ComparisonRow]) -> Iterator[str]:
-    lower, higher = (sum(r.p_adjusted <= LEVEL and r.paired.mean * s > 0 for r in rows) for s in (-1, 1))
-    yield f"Of {len(rows)} comparisons, A ends lower in {lower} and higher in {higher} beyond chance;"
-    yield f"the test cannot tell in {len(rows) - lower - higher}."
-    below, above = (sum(_beyond(row, sign) for row in rows) for sign in (-1, 1))
-    yield f"Each taken alone, the t interval has A lower in {below}, higher in {above}."
+def _several_rows(rows: Sequence[ComparisonRow]) -> Iterator[str]:
+    lower, higher = (sum(r.p_adjusted <= LEVEL and r.paired.mean * sign > 0 for r in rows) for sign in (-1, 1))
+    yield f"Of {len(rows)} comparisons, the loss of A is significantly lower in {lower} and higher in {higher};"
+    yield f"{len(rows) - lower - higher} are not significant."
+    below, above = (sum(_excludes_zero(row, sign) for row in rows) for sign in (-1, 1))
+    yield f"By the t interval of each comparison alone, A is lower in {below} and higher in {above}."
 
 
 def _exp(value: float) -> float:
@@ -148,6 +217,6 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if 0.1 <= value < 100 else f"{value:.2g}" if value < 0.1 else loss_text(value)
 
 
-def _beyond(row: ComparisonRow, sign: int) -> bool:
+def _excludes_zero(row: ComparisonRow, sign: int) -> bool:
     interval = row.paired.interval
     return interval.low > 0 if sign > 0 else interval.high < 0

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resexp.analysis.diagnosis import Array, Gain, ProbeResult, diagnose, measured_depth
-from resexp.analysis.expected import arm_of_cell, beyond_theory
+from resexp.analysis.diagnosis import Array, Gain, ProbeResult, diagnose, measured_depth_limit
+from resexp.analysis.prediction import no_theory_reason, theory_arm
 from resexp.build import build, check_available, load_data, threads
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
@@ -40,8 +40,8 @@ def probe_cell(cell: Cell) -> ProbeResult:
             return layer_diagnostics.measure(0).values
 
         values, note = _seen(measure)
-    arm = arm_of_cell(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
-    reason = beyond_theory(cell) or without_theory(arm)
+    arm = theory_arm(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
+    reason = no_theory_reason(cell) or without_theory(arm)
     usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
     advice = "" if usual else "; try norm=pre residual=on"
     prediction = None if reason else predict(arm)
@@ -117,6 +117,6 @@ def _probed(
         for ratio, gain in zip(ratios, ("gain_forward", "gain_backward"), strict=True)
     )
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
-    limit = measured_depth(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
+    limit = measured_depth_limit(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
     said = note + diagnose(count, forward, backward, layers, limit, advice)
     return ProbeResult(config, name, forward, backward, layers, finite_or_none(limit), said, reason)

@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from resexp.analysis.expected import expected
+from resexp.analysis.prediction import predict_profiles
 from resexp.analysis.quantities import NETWORK_WIDE, quantity_display
 from resexp.config.cell import Cell
 from resexp.engine.events import End, Event, Layers, Steps, Validation
@@ -148,7 +148,7 @@ class TensorBoardWriter:
             from resexp.figures.layers import heatmap, pixels
             from resexp.figures.layers import profile as lines
 
-            self.drawn, theory = time.monotonic(), expected(self.cell, seen)
+            self.drawn, theory = time.monotonic(), predict_profiles(self.cell, seen)
             for name, found in known.items():
                 shown, line = quantity_display(name), partial(lines, theory_N=theory.get(name))
                 for kind, draw in (("heatmap", heatmap), ("profile", line)):

@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser
 from pathlib import Path
 
-from resexp.analysis.compare import comparison
+from resexp.analysis.compare import compare_cells
 from resexp.console.comparison import ComparisonView
 from resexp.console.tables import console
 from resexp.record.index import scan
@@ -24,7 +24,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     parser.add_argument("--by", metavar="KEY", help="a row per value of KEY, seeds averaged over what else differs")
     parser.add_argument("--json", action="store_true", help="one object, with all of it")
     args = parser.parse_intermixed_args(argv)
-    found = comparison(args.a, args.b, [*scan(args.paths or [Path("outputs")])], args.by)
+    found = compare_cells(args.a, args.b, [*scan(args.paths or [Path("outputs")])], args.by)
     if args.json:
         print(json.dumps(found.to_json(), indent=1, allow_nan=False))
     else:

@@ -128,9 +128,9 @@ def _report(argv: list[str]) -> int:
     parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=about)
     parser.add_argument("--output", type=Path, metavar="FILE", help="the page [report.html in the outputs directory]")
     args = parser.parse_args(argv)
-    from resexp.report.writing import write
+    from resexp.report.writing import write_report
 
-    page, figures = write(args.path, args.output)
+    page, figures = write_report(args.path, args.output)
     print(f"report    {page} ({figures} figures beside it, in {page.with_suffix('')}/)")
     return 0
 

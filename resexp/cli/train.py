@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
-from resexp.analysis.tuning import choices
+from resexp.analysis.tuning import choose_rates
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
@@ -61,7 +61,7 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
     console.print(Matrix(results))
     tuning = jobs[0][1].settings.tuning_seeds if jobs else None
     if tuning:
-        console.print(tables.tuned(choices(results, tuning), tuning))
+        console.print(tables.tuned(choose_rates(results, tuning), tuning))
     console.print(conclusion(results))
     code = _close(results, min(places))
     if swept.error:

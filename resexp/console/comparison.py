@@ -9,8 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.analysis.compare import Comparison, ComparisonRow, EffectRow
-from resexp.analysis.sentences import effects_words, held_against, needs, p_text, ratio_text, rows_words
-from resexp.analysis.tuning import KEY, Choice
+from resexp.analysis.sentences import (
+    baseline_text,
+    comparison_text,
+    factorial_text,
+    p_text,
+    ratio_text,
+    seed_requirements,
+)
+from resexp.analysis.tuning import LR_KEY, RateChoice
 from resexp.console.matrix import Matrix
 from resexp.console.tables import COLORS
 from resexp.formats import loss_text
@@ -31,12 +38,12 @@ class ComparisonView:
         yield from self._needs([row.paired for row in found.rows], "comparison")
         yield from self._notes()
         yield _rows_table(found.rows)
-        yield Text(rows_words(found.rows), "dim")
+        yield Text(comparison_text(found.rows), "dim")
         if found.effects:
             yield Text("\nThe factorial of residual × norm", "bold")
             yield from self._needs([e.effect.paired for e in found.effects], "effect")
             yield _effects_table(found.effects)
-            yield Text(effects_words(found.effects), "dim")
+            yield Text(factorial_text(found.effects), "dim")
         if found.tuning:
             yield Text("\nVerdicts at every learning rate", "bold")
             yield Matrix(found.cells)
@@ -64,7 +71,7 @@ class ComparisonView:
 
     def _needs(self, family: Sequence[PairedResult], what: str) -> Iterator[Text]:
         """The seeds that the tests need, and a warning where they are missing."""
-        for text, warns in needs(family, what, self.comparison.seeds_missing):
+        for text, warns in seed_requirements(family, what, self.comparison.seeds_missing):
             yield Text(text, "yellow" if warns else "")
 
 
@@ -104,17 +111,18 @@ def _effects_table(effects: Sequence[EffectRow]) -> Table:
         if last and last != where:
             table.add_section()
         ratio = ratio_text(row.effect.paired.mean, row.effect.paired.interval)
-        table.add_row(*where, row.effect.name, held_against(row), ratio, _p(row.p_adjusted))
+        table.add_row(*where, row.effect.name, baseline_text(row), ratio, _p(row.p_adjusted))
         last = where
     return table
 
 
-def _arms(arms: Sequence[Choice], seeds: Sequence[int]) -> Text:
+def _arms(arms: Sequence[RateChoice], seeds: Sequence[int]) -> Text:
     """The verdicts of the seeds compared, and the learning rates where there was a choice."""
     counts = Counter(arm.test.verdict(r) for arm in arms for r in arm.test.replicates if r.seed in seeds)
     parts = [Text(f"{counts[word]} {word}", COLORS[word]) for word in VERDICTS if counts[word]]
     parts += [Text(f"{counts[None]} no verdict", "dim")] if counts[None] else []
-    rates = {f"lr {arm.value:g}" + "\nat the edge" * arm.at_edge for arm in arms if KEY in arm.test.flat and arm.tuned}
+    chosen = [arm for arm in arms if LR_KEY in arm.test.flat and arm.tuned]
+    rates = {f"lr {arm.lr:g}" + "\nat the edge" * arm.at_edge for arm in chosen}
     return Text("\n").join([*(parts or [Text("–")]), *(Text(rate, "dim") for rate in sorted(rates))])
 
 

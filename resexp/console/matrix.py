@@ -8,8 +8,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from resexp.analysis.groups import groups, share
-from resexp.analysis.headline import by_shares
+from resexp.analysis.groups import group_cells, trained_share
+from resexp.analysis.headline import summarize_shares
 from resexp.config.names import arm_of
 from resexp.console.tables import verdicts
 from resexp.formats import loss_text
@@ -40,7 +40,7 @@ class Matrix:
             if all(Measurement.get(console, options, t).maximum < options.max_width for t in tables):
                 break
         yield from tables
-        if any(share(result).total for cells in self.rows.values() for result in cells.values()):
+        if any(trained_share(result).total for cells in self.rows.values() for result in cells.values()):
             yield Text(LEGEND, "dim")
 
     def _table(self, arms: Sequence[str]) -> Table:
@@ -61,7 +61,7 @@ def _matrix_cell(result: CellResult | None) -> Text:
     if result.status != "done":
         return verdicts(result)
     parts = Text("\n").join(verdicts(result).split(", "))
-    trained = share(result)
+    trained = trained_share(result)
     parts.append(f"\n{span(trained)}" if trained.total else "", "dim")
     parts.append(f"\n{loss_text(mean(r.loss_train for r in result.replicates))}", "dim")
     flagged = {flag for r in result.replicates for flag in result.shown_flags(r)}
@@ -76,10 +76,10 @@ def span(trained: Share) -> str:
 
 def conclusion(results: Sequence[CellResult]) -> Text:
     """What the cells say of each data set and model: which arm trains deepest, and how sure that is."""
-    found = groups({result.id: result for result in results}.values())
+    found = group_cells({result.id: result for result in results}.values())
     text = Text()
     for group in found:
-        said = by_shares(group)
+        said = summarize_shares(group)
         text.append(f"\n{group.title}: " if len(found) > 1 else "\n")
         text.append(f"{said.headline}. ", "bold").append(" ".join(said.sentences))
     return text

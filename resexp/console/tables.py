@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resexp.analysis.tuning import KEY, Choice
+from resexp.analysis.tuning import LR_KEY, RateChoice
 from resexp.config import cell as config
 from resexp.config.fingerprint import SCHEMA
 from resexp.config.names import arm_of
@@ -123,18 +123,18 @@ def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] 
     return Listing(columns, rows)
 
 
-def tuned(found: Sequence[Choice], tuning: Sequence[int]) -> Table:
+def tuned(found: Sequence[RateChoice], tuning: Sequence[int]) -> Table:
     """A row per arm: its best learning rate, and what the other seeds came to with it."""
     caption = f"lr: the best on seeds {', '.join(map(str, tuning))}; what it came to: on the others"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
     keys = differing_keys([choice.test for choice in found])
-    for key in (*(key for key in keys if key != KEY), "arm", "best lr", "verdicts", "train loss"):
+    for key in (*(key for key in keys if key != LR_KEY), "arm", "best lr", "verdicts", "train loss"):
         table.add_column(key, justify="left" if key in ("arm", "verdicts") else "right")
     for choice in found:
         flat, arm = choice.test.identity_text, arm_of(choice.test.choices)
         loss = loss_text(mean(r.loss_train for r in choice.test.replicates))
-        rate = f"{choice.value:g}" + " (at the edge)" * choice.at_edge
-        table.add_row(*(flat.get(k, "–") for k in keys if k != KEY), arm, rate, verdicts(choice.test), loss)
+        rate = f"{choice.lr:g}" + " (at the edge)" * choice.at_edge
+        table.add_row(*(flat.get(k, "–") for k in keys if k != LR_KEY), arm, rate, verdicts(choice.test), loss)
     return table
 
 

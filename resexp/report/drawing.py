@@ -1,17 +1,19 @@
-"""The figures of a group of cells, with what they show in words."""
+"""The figures of a group of cells, with captions and text alternatives."""
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from resexp.analysis.groups import Group, Line, counts, share
-from resexp.analysis.headline import answer, half_text
-from resexp.analysis.tuning import KEY
+from resexp.analysis.groups import CellGroup, DepthSeries, trained_share, verdict_counts
+from resexp.analysis.headline import summarize
+from resexp.analysis.quantities import quantity_display
+from resexp.analysis.sentences import trainable_depth_text
+from resexp.analysis.tuning import LR_KEY
 from resexp.figures import style
 from resexp.figures.curve_panels import Curve, Scale, curve_panels
 from resexp.figures.depth_curves import DepthCurve, Point, depth_curves
@@ -20,13 +22,25 @@ from resexp.figures.trainability_map import Counts, trainability_map
 from resexp.formats import loss_text
 from resexp.report.curves import layer_curves, loss_curve
 
-MOST = 24
-"""Arms in a figure of curves; the map has all."""
+MAX_PANELS = 24
+"""The most arms in a figure of curves; the map shows all."""
+
+Curves = dict[str, dict[str, Curve]]
+"""Curves by series name, then by depth label."""
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A figure: the name of its files, a heading, what it shows to those who do not see it, how to read it."""
+class ReportFigure:
+    """A figure of the report.
+
+    Attributes:
+        name: the stem of its files.
+        title: the heading above it.
+        alt: its text alternative.
+        caption: how to read it.
+        draw: draws it at a width in inches.
+
+    """
 
     name: str
     title: str
@@ -40,149 +54,164 @@ class Drawing:
         return figure, style.svg(figure)
 
     def elements(self, name: str) -> tuple[str, str]:
-        """For a page, a wide and a narrow one, under a name of their own there."""
-        word = re.sub(r"\W", "-", name)
+        """Return a wide and a narrow SVG element for a page, whose ids begin with `name`."""
+        prefix = re.sub(r"\W", "-", name)
         narrow = style.svg(self.draw(style.NARROW))
-        return style.element(self._wide[1], f"{word}-w"), style.element(narrow, f"{word}-n")
+        return style.element(self._wide[1], f"{prefix}-w"), style.element(narrow, f"{prefix}-n")
 
     def files(self) -> dict[str, bytes]:
-        """As files, by name."""
+        """Return the contents of its SVG and PNG file, by file name."""
         figure, svg = self._wide
         return {f"{self.name}.svg": style.alone(svg).encode("utf-8", "replace"), f"{self.name}.png": style.png(figure)}
 
 
-def drawings(group: Group) -> Iterator[Drawing]:
-    """Every figure that there is something for, in the order of reading."""
+def report_figures(group: CellGroup) -> Iterator[ReportFigure]:
+    """Yield every figure for which there are data, in reading order."""
     yield _map(group)
-    lines = group.lines[:MOST]
-    left_out = f" The first {MOST} of {len(group.lines)} arms." if len(group.lines) > MOST else ""
-    judged = [line for line in group.fair.lines if len(line.shares) > 1]
+    judged = [series for series in group.tuned.series if len(series.shares) > 1]
     if judged:
-        more = f" The first {MOST} of {len(judged)} arms." if len(judged) > MOST else ""
-        yield _depth_curves(judged[:MOST], more)
+        yield _depth_curves(judged[:MAX_PANELS], _left_out(judged))
     if group.rates:
-        yield _rates(group)
-    losses = {line.name: _losses(line) for line in lines}
+        yield _rate_map(group)
+    shown = group.series[:MAX_PANELS]
+    losses = {series.name: _losses(series) for series in shown}
     if any(losses.values()):
-        yield _loss_curves(group, losses, left_out)
-    yield from _profiles(group, lines)
+        yield _loss_curves(group, losses, _left_out(group.series))
+    yield from _layer_figures(group, shown)
 
 
-def _map(group: Group) -> Drawing:
-    def note(line: Line, depth: int) -> Counts | None:
-        cell = line.cells.get(depth)
-        return Counts(counts(cell), "no verdict" if cell.status == "done" else cell.status) if cell else None
+def _left_out(series: Sequence[DepthSeries]) -> str:
+    return f" The first {MAX_PANELS} of {len(series)} arms." if len(series) > MAX_PANELS else ""
 
-    rows = {line.name: [note(line, depth) for depth in group.depths] for line in group.lines}
+
+def _depth_label(depth: int) -> str:
+    return f"depth {depth}"
+
+
+def _map(group: CellGroup) -> ReportFigure:
+    def counts(series: DepthSeries, depth: int) -> Counts | None:
+        cell = series.cells.get(depth)
+        return Counts(verdict_counts(cell), "no verdict" if cell.status == "done" else cell.status) if cell else None
+
+    rows = {series.name: [counts(series, depth) for depth in group.depths] for series in group.series}
     size = f"{len(rows)} arms at {len(group.depths)} depths" if len(rows) > 1 else f"{next(iter(rows))}"
-    return Drawing(
+    headline = summarize(group).headline
+    return ReportFigure(
         "map",
         "Trainability map",
-        f"Trainability map of {group.title}: {size}. {answer(group).headline}. The table below has every number.",
-        "What became of the seeds of each arm, the deepest-trained arm first. A cell is divided among the verdicts.",
+        f"Trainability map of {group.title}: {size}. {headline}. The table below has every number.",
+        "Verdicts of the seeds of each arm, the arm that trains deepest first. Each cell is divided in proportion to "
+        "its verdicts.",
         lambda width: trainability_map(rows, group.depths, width),
     )
 
 
-def _losses(line: Line) -> dict[str, Curve]:
-    found = {f"depth {depth}": loss_curve(cell) for depth, cell in line.cells.items()}
-    return {key: curve for key, curve in found.items() if curve}
+def _losses(series: DepthSeries) -> dict[str, Curve]:
+    curves = {_depth_label(depth): loss_curve(cell) for depth, cell in series.cells.items()}
+    return {label: curve for label, curve in curves.items() if curve}
 
 
-def _loss_curves(group: Group, losses: dict[str, dict[str, Curve]], left_out: str) -> Drawing:
-    keys = [f"depth {depth}" for depth in group.depths]
-    curves = [curve for row in losses.values() for curve in row.values()]
+def _loss_curves(group: CellGroup, losses: Curves, left_out: str) -> ReportFigure:
+    labels = [_depth_label(depth) for depth in group.depths]
     levels = {}
     if len(group.references) == 1:
         (reference,) = group.references
-        levels = {"constant guess": reference.loss_constant}
+        levels = {"constant prediction": reference.loss_constant}
         if reference.loss_target is not None:
-            levels["trained at or below"] = reference.loss_target
-    top = 100 * max([r.loss_constant for r in group.references], default=math.inf)
-    ends = [(curve.low[np.isfinite(curve.low)], curve.high[np.isfinite(curve.high)]) for curve in curves]
-    low = min((float(low.min()) for low, _ in ends if len(low)), default=1.0)
-    high = max((float(high.max()) for _, high in ends if len(high)), default=1.0)
-    high = max(min(1.4 * high, top), *(1.2 * level for level in levels.values()), 1e-5)
-    limits = (min(max(0.7 * low, 1e-6), high / 10), high)
+            levels["target loss"] = reference.loss_target
+    limits = _loss_limits(group, losses, levels.values())
     scale = Scale("step", "training loss (nats)", limits=limits, levels=levels)
-    bar = f" A seed is trained at or below {loss_text(levels['trained at or below'])} nats." if len(levels) > 1 else ""
-    return Drawing(
+    target = f" The target loss is {loss_text(levels['target loss'])} nats." if len(levels) > 1 else ""
+    return ReportFigure(
         "losses",
         "Loss curves",
-        f"Training loss against steps, a panel for each of {len(losses)} arms, a curve for each depth.{bar}",
-        "Minibatch loss in nats, log scale: the mean over the finite seeds, in a band from the least to the largest; "
-        f"× where no finite seed is left. What leaves a panel at the top is over 100 times a constant guess.{left_out}",
-        lambda width: curve_panels(losses, keys, scale, width),
+        f"Training loss over steps, a panel for each of {len(losses)} arms, a curve for each depth.{target}",
+        "Minibatch loss in nats on a log scale: the mean over the finite seeds, with a band from the least to the "
+        "largest; × marks the last step with a finite seed. Losses above 100 times that of a constant prediction are "
+        f"cut off.{left_out}",
+        lambda width: curve_panels(losses, labels, scale, width),
     )
 
 
-def _depth_curves(lines: list[Line], left_out: str) -> Drawing:
-    def curve(line: Line) -> DepthCurve:
-        points = [Point(depth, s.value, *s.interval()) for depth, s in line.shares.items()]
-        found, between = line.located, None
-        if found:
-            between = (found.low or 0.0, found.high or math.inf)
-        elif line.half.monotone:
-            between = (line.half.low or 0.0, line.half.high or math.inf)
-        return DepthCurve(points, between, half_text(line), found.d50 if found else None)
+def _loss_limits(group: CellGroup, losses: Curves, levels: Collection[float]) -> tuple[float, float]:
+    """Return the range of the loss axis: all finite losses and the levels, cut off at 100 ℓ0."""
+    curves = [curve for row in losses.values() for curve in row.values()]
+    cut_off = 100 * max([r.loss_constant for r in group.references], default=math.inf)
+    lows = [curve.low[np.isfinite(curve.low)] for curve in curves]
+    highs = [curve.high[np.isfinite(curve.high)] for curve in curves]
+    low = min((float(ends.min()) for ends in lows if len(ends)), default=1.0)
+    high = max((float(ends.max()) for ends in highs if len(ends)), default=1.0)
+    high = max(min(1.4 * high, cut_off), *(1.2 * level for level in levels), 1e-5)
+    return min(max(0.7 * low, 1e-6), high / 10), high
 
-    rows = {line.name: curve(line) for line in lines}
-    said = "; ".join(f"{line.name} {half_text(line)}" for line in lines)
-    fitted = any(line.located for line in lines)
-    told = (
-        "The diamond is the trainable depth D50 by a penalized logistic fit in the logarithm of the depth; shaded, and "
-        "in words, its 95 % interval, which is no finer than the depths between which the share passes a half."
-        if fitted
-        else "Shaded, and in words: between which of the depths tried the share passes a half, which is where the "
+
+def _depth_curves(shown: Sequence[DepthSeries], left_out: str) -> ReportFigure:
+    def curve(series: DepthSeries) -> DepthCurve:
+        points = [Point(depth, share.value, *share.interval()) for depth, share in series.shares.items()]
+        estimate, shaded = series.estimate, None
+        if estimate:
+            shaded = (estimate.low or 0.0, estimate.high or math.inf)
+        elif series.bracket.monotone:
+            shaded = (series.bracket.low or 0.0, series.bracket.high or math.inf)
+        return DepthCurve(points, shaded, trainable_depth_text(series), estimate.d50 if estimate else None)
+
+    rows = {series.name: curve(series) for series in shown}
+    depths = "; ".join(f"{series.name} {trainable_depth_text(series)}" for series in shown)
+    explanation = (
+        "The diamond is the trainable depth D50 by a penalized logistic fit in the logarithm of the depth. The shading "
+        "and the text give its 95 % interval, which is at least as wide as the gap between the two depths where the "
+        "share falls below one half."
+        if any(series.estimate for series in shown)
+        else "The shading and the text give the two depths between which the share falls below one half, and so the "
         "trainable depth D50 lies."
     )
-    return Drawing(
+    return ReportFigure(
         "depth",
         "How deep each arm trains",
-        f"Share of trained seeds against depth, a panel per arm. Half of the seeds train to depth: {said}.",
-        f"Share of the seeds that are trained, with 95 % Wilson intervals. {told}{left_out}",
+        f"Share of trained seeds against depth, a panel per arm. Half of the seeds train to depth: {depths}.",
+        f"Share of seeds that are trained, with 95 % Wilson intervals. {explanation}{left_out}",
         lambda width: depth_curves(rows, width),
     )
 
 
-def _rates(group: Group) -> Drawing:
+def _rate_map(group: CellGroup) -> ReportFigure:
     rows: dict[str, dict[tuple[int, float], tuple[int, int]]] = {}
-    for line in group.lines:
-        if KEY in line.rest:
-            rest = [f"{key}={value}" for key, value in line.rest.items() if key != KEY]
-            cells = rows.setdefault(" ".join([line.arm, *rest]), {})
-            for depth, cell in line.cells.items():
-                found = share(cell)
-                cells[depth, float(line.rest[KEY])] = found.count, found.total
-    return Drawing(
+    for series in group.series:
+        if LR_KEY in series.rest:
+            rest = [f"{key}={value}" for key, value in series.rest.items() if key != LR_KEY]
+            cells = rows.setdefault(" ".join([series.arm, *rest]), {})
+            for depth, cell in series.cells.items():
+                share = trained_share(cell)
+                cells[depth, float(series.rest[LR_KEY])] = share.count, share.total
+    return ReportFigure(
         "rates",
         "Depth and learning rate",
         f"How many seeds are trained at each depth and learning rate, a panel for each of {len(rows)} arms.",
-        "Trained seeds of those judged, at each depth and learning rate. The best rate of an arm, read off the same "
-        "seeds, flatters it; tuning_seeds chooses it on others.",
+        "Number of trained seeds among those with a verdict. Picking an arm's best rate on the same seeds biases its "
+        "result upward; with tuning_seeds the rate is picked on separate seeds.",
         lambda width: rate_map(rows, group.depths, group.rates, width),
     )
 
 
-def _profiles(group: Group, lines: list[Line]) -> Iterator[Drawing]:
-    found: dict[str, dict[str, dict[str, Curve]]] = {}
-    for line in lines:
-        for depth, cell in line.cells.items():
+def _layer_figures(group: CellGroup, shown: Sequence[DepthSeries]) -> Iterator[ReportFigure]:
+    by_quantity: dict[str, Curves] = {}
+    for series in shown:
+        for depth, cell in series.cells.items():
             for quantity, curve in layer_curves(cell).items():
-                found.setdefault(quantity, {}).setdefault(line.name, {})[f"depth {depth}"] = curve
-    keys = [f"depth {depth}" for depth in group.depths]
-    for quantity, rows in found.items():
-        yield _profile(quantity, rows, keys)
+                by_quantity.setdefault(quantity, {}).setdefault(series.name, {})[_depth_label(depth)] = curve
+    labels = [_depth_label(depth) for depth in group.depths]
+    for quantity, rows in by_quantity.items():
+        yield _layer_figure(quantity, rows, labels)
 
 
-def _profile(quantity: str, rows: dict[str, dict[str, Curve]], keys: list[str]) -> Drawing:
-    said = quantity.replace("_", " ")
+def _layer_figure(quantity: str, rows: Curves, labels: list[str]) -> ReportFigure:
+    title = quantity_display(quantity).title
     lows = np.concatenate([curve.low for row in rows.values() for curve in row.values()])
     is_log = bool((lows[np.isfinite(lows)] > 0).all())
-    return Drawing(
+    return ReportFigure(
         "layers-" + re.sub(r"[^\w.-]+", "-", quantity),
-        f"Layer by layer: {said}",
-        f"{said} of each layer at the end of training, a panel for each of {len(rows)} arms, a curve for each depth.",
-        "At the last step that was looked at: the mean over the finite seeds, in a band from the least to the largest.",
-        lambda width: curve_panels(rows, keys, Scale("layer", said, log=is_log), width),
+        f"Layer by layer: {title}",
+        f"{title} of each layer at the end of training, a panel for each of {len(rows)} arms, a curve for each depth.",
+        "At the last measured step: the mean over the finite seeds, with a band from the least to the largest.",
+        lambda width: curve_panels(rows, labels, Scale("layer", title, log=is_log), width),
     )

@@ -1,8 +1,7 @@
-"""The page: what is gathered, as plain text and numbers, put into the template, which escapes it."""
+"""The HTML page: data and texts for the template, which escapes them."""
 
 import os
-import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,49 +11,52 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from resexp.analysis.compare import EffectRow
-from resexp.analysis.costs import MEASURES, Ratio, costs, price
-from resexp.analysis.groups import Group, Line, counts, groups
-from resexp.analysis.headline import answer, half_text
+from resexp.analysis.costs import MEASURES, CostRow, norm_costs
+from resexp.analysis.group_tests import RivalComparison, group_effects, rival_comparisons
+from resexp.analysis.groups import CellGroup, DepthSeries, group_cells, verdict_counts
+from resexp.analysis.headline import summarize
 from resexp.analysis.sentences import (
+    baseline_text,
+    comparison_text,
+    cost_ratio_text,
+    cost_text,
     d50_interval_text,
     d50_text,
-    effects_words,
-    held_against,
-    needs,
+    factorial_text,
     p_text,
     ratio_text,
-    rows_words,
+    rival_text,
+    seed_requirements,
+    trainable_depth_text,
 )
-from resexp.analysis.statements import Statement, factorials, statements
-from resexp.analysis.tuning import KEY
-from resexp.config.names import ID_DIGITS, arm_of
+from resexp.analysis.tuning import LR_KEY
+from resexp.config.names import ID_DIGITS
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
-from resexp.formats import accuracy_text, duration, loss_text, scaled
-from resexp.record.files import read_json
+from resexp.formats import accuracy_text, duration, interval_text, loss_text, plural, scaled
 from resexp.record.result import CellResult, mean
-from resexp.record.store import RUN
-from resexp.report.drawing import Drawing, drawings
-from resexp.report.source import Source
+from resexp.report.drawing import ReportFigure, report_figures
+from resexp.report.provenance import environments, run_command, sweep_command
+from resexp.report.source import ReportSource
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Part:
-    """A group of cells on the page; its figures' files lie in `folder`, as written in links."""
+class Section:
+    """A group of cells on the page, its figures, and the folder of their files relative to the page."""
 
-    group: Group
-    figures: list[Drawing]
+    group: CellGroup
+    figures: list[ReportFigure]
     folder: str
 
 
-def parts(source: Source, output: Path) -> list[Part]:
-    """The groups of a source, each with its figures and where their files go: from the page, and to be written."""
-    found = groups(source.results)
-    several = len(found) > 1
+def sections(source: ReportSource, output: Path) -> list[Section]:
+    """Return a section for each group of cells; `output` is the path of the page."""
+    groups = group_cells(source.results)
+    several = len(groups) > 1
     return [
-        Part(group, [*drawings(group)], f"{output.stem}/{_slug(group.title)}" if several else output.stem)
-        for group in found
+        Section(group, [*report_figures(group)], f"{output.stem}/{_slug(group.title)}" if several else output.stem)
+        for group in groups
     ]
 
 
@@ -62,8 +64,8 @@ def _slug(title: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in title.replace(", ", "-"))
 
 
-def render(source: Source, found: Sequence[Part], output: Path) -> str:
-    """The page as HTML, complete in itself."""
+def render(source: ReportSource, sections: Sequence[Section], output: Path) -> str:
+    """Return the page as one self-contained HTML document."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -73,188 +75,159 @@ def render(source: Source, found: Sequence[Part], output: Path) -> str:
     )
     verdicts = {word: (MARKS[word], color, VERDICT_INKS[word]) for word, color in VERDICT_COLORS.items()}
     page = environment.get_template("page.html").render(
-        css=Markup((HERE / "page.css").read_text("utf-8") + DARK_CSS),  # noqa: S704 (ours)
+        css=Markup((HERE / "page.css").read_text("utf-8") + DARK_CSS),  # noqa: S704 (our own file)
         verdicts=verdicts,
-        parts=[_part(part, n) for n, part in enumerate(found)],
+        sections=[_section(section, n) for n, section in enumerate(sections)],
         about=_about(source),
         failures=[cell for cell in source.results if cell.status != "done"],
         noted=[cell for cell in source.results if cell.status == "done" and cell.notes],
         runs=[_run(cell, output) for cell in source.results],
-        environments=_environments(source.results),
-        command=_command(source.sweep),
+        environments=environments(source.results),
+        command=sweep_command(source.manifest),
         anchor=anchor,
     )
     return page + "\n"
 
 
 def anchor(cell: CellResult) -> str:
-    """Where on the page a run is."""
+    """Return the id of a run's row on the page."""
     return f"run-{cell.id[:ID_DIGITS]}"
 
 
-def _part(part: Part, n: int) -> dict[str, Any]:
-    group, lines, priced = part.group, part.group.lines, costs(part.group.results)
+def _section(section: Section, n: int) -> dict[str, Any]:
+    group, costs = section.group, norm_costs(section.group.results)
     return {
         "title": group.title,
-        "answer": answer(group),
-        "figures": [_figure(drawing, part.folder, f"g{n}-{drawing.name}") for drawing in part.figures],
+        "summary": summarize(group),
+        "figures": [_figure(figure, section.folder, f"g{n}-{figure.name}") for figure in section.figures],
         "depths": group.depths,
-        "rows": [[line.name, half_text(line), [_cell(line.cells.get(d)) for d in group.depths]] for line in lines],
-        "located": [_located(line) for line in group.fair.lines if line.located],
-        "tuned": bool(group.tuning),
-        "statements": _statements(statements(group)),
-        "factorial": _factorial(factorials(group)),
-        "costs": [[row.name, row.pairs, [_ratio(r) for r in row.ratios.values()], row.cells] for row in priced],
-        "price": price(priced),
+        "rows": [
+            [series.name, trainable_depth_text(series), [_map_cell(series.cells.get(d)) for d in group.depths]]
+            for series in group.series
+        ],
+        "trainable_depths": [_trainable_depth(series) for series in group.tuned.series if series.estimate],
+        "tuned": bool(group.tuning_seeds),
+        "rivals": _rivals(rival_comparisons(group)),
+        "factorial": _factorial(group_effects(group)),
+        "costs": [_cost(row) for row in costs],
+        "cost_text": cost_text(costs),
         "measures": [*MEASURES],
         "references": group.references,
-        "losses": loss_text,
+        "loss_text": loss_text,
     }
 
 
-def _located(line: Line) -> dict[str, Any]:
-    """A row of the table of trainable depths."""
-    assert line.located
-    shares = [(line.cells[depth], f"{s.count}/{s.total} at {depth}") for depth, s in line.shares.items()]
-    rates = dict.fromkeys(f"{cell.flat[KEY]:g}" for cell, _ in shares if KEY in cell.flat)
+def _trainable_depth(series: DepthSeries) -> dict[str, Any]:
+    """Return a row of the table of trainable depths."""
+    assert series.estimate
+    shares = [(series.cells[depth], f"{s.count}/{s.total} at {depth}") for depth, s in series.shares.items()]
+    rates = dict.fromkeys(f"{cell.flat[LR_KEY]:g}" for cell, _ in shares if LR_KEY in cell.flat)
     return {
-        "name": line.name,
-        "half": line.half,
-        "d50": d50_text(line.located),
-        "interval": d50_interval_text(line.located),
+        "name": series.name,
+        "d50": d50_text(series.estimate),
+        "interval": d50_interval_text(series.estimate),
+        "monotone": series.bracket.monotone,
         "shares": shares,
         "rates": ", ".join(rates),
     }
 
 
-def _statements(found: Sequence[Statement]) -> dict[str, Any] | None:
-    """The table of statements, and the words above and below it."""
-    if not found:
+def _rivals(comparisons: Sequence[RivalComparison]) -> dict[str, Any] | None:
+    """Return the table of the deepest arm against the others, with the texts above and below it."""
+    if not comparisons:
         return None
-    rows = [statement.row for statement in found]
+    rows = [comparison.row for comparison in comparisons]
     tests = [(ratio_text(r.paired.mean, r.paired.interval), p_text(r.p_adjusted), r.equivalence.word) for r in rows]
     return {
-        "rows": [*zip(found, tests, strict=True)],
-        "needs": [*needs([row.paired for row in rows], "comparison", _missing)],
-        "words": rows_words(rows),
+        "rows": [*zip(comparisons, map(rival_text, comparisons), tests, strict=True)],
+        "needs": [*seed_requirements([row.paired for row in rows], "comparison", _seeds_missing)],
+        "text": comparison_text(rows),
     }
 
 
-def _factorial(found: Sequence[EffectRow]) -> dict[str, Any] | None:
-    if not found:
+def _factorial(effects: Sequence[EffectRow]) -> dict[str, Any] | None:
+    """Return the table of effects, with the texts above and below it."""
+    if not effects:
         return None
     rows = [
         (
             [*row.where.values()],
             row.effect.name,
-            held_against(row),
+            baseline_text(row),
             ratio_text(row.effect.paired.mean, row.effect.paired.interval),
             p_text(row.p_adjusted),
         )
-        for row in found
+        for row in effects
     ]
-    family = [row.effect.paired for row in found]
-    words = {"needs": [*needs(family, "effect", _missing)], "words": effects_words(found)}
-    return {"where": [*found[0].where], "rows": rows, **words}
+    needs = seed_requirements([row.effect.paired for row in effects], "effect", _seeds_missing)
+    return {"where": [*effects[0].where], "rows": rows, "needs": [*needs], "text": factorial_text(effects)}
 
 
-def _missing(needed: int, have: int) -> int:
+def _seeds_missing(needed: int, have: int) -> int:
     return needed - have
 
 
-def _figure(drawing: Drawing, folder: str, name: str) -> dict[str, Any]:
-    wide, narrow = map(Markup, drawing.elements(name))  # matplotlib escapes the texts
-    files = {kind: quote(f"{folder}/{drawing.name}.{kind}") for kind in ("svg", "png")}
-    return {"drawing": drawing, "id": name, "wide": wide, "narrow": narrow, "files": files}
+def _cost(row: CostRow) -> tuple[str, int, list[tuple[str, str] | None], Sequence[CellResult]]:
+    ratios = [(f"× {ratio.mean:.2f}", cost_ratio_text(ratio)) if ratio else None for ratio in row.ratios.values()]
+    return row.name, row.pairs, ratios, row.cells
 
 
-def _cell(cell: CellResult | None) -> dict[str, Any] | None:
+def _figure(figure: ReportFigure, folder: str, name: str) -> dict[str, Any]:
+    wide, narrow = map(Markup, figure.elements(name))  # matplotlib escapes the texts
+    files = {suffix: quote(f"{folder}/{figure.name}.{suffix}") for suffix in ("svg", "png")}
+    return {"drawing": figure, "id": name, "wide": wide, "narrow": narrow, "files": files}
+
+
+def _map_cell(cell: CellResult | None) -> dict[str, Any] | None:
     if cell is None:
         return None
     flags = sorted({flag for r in cell.replicates for flag in cell.shown_flags(r)}) if cell.status == "done" else []
     loss = loss_text(mean(r.loss_train for r in cell.replicates))
-    return {"cell": cell, "counts": counts(cell), "loss": loss, "flags": flags}
+    return {"cell": cell, "counts": verdict_counts(cell), "loss": loss, "flags": flags}
 
 
-def _ratio(ratio: Ratio | None) -> tuple[str, str] | None:
-    return None if ratio is None else (f"× {ratio.mean:.2f}", ratio.span)
-
-
-def _about(source: Source) -> list[str]:
-    """The line below the headline."""
+def _about(source: ReportSource) -> list[str]:
+    """Return the parts of the line below the headline: data sets and models, cells, seeds, steps, time, date."""
     results = source.results
     seeds = sorted({len(cell.replicates) for cell in results if cell.replicates})
     steps = sorted({cell.flat.get("steps", 0) for cell in results})
-    words = [" and ".join(group.title for group in groups(results))]
-    words.append(f"{len(results)} cell{'s' * (len(results) > 1)}")
-    for values, unit in ((seeds, "seed"), (steps, "step")):
-        if values:
-            span = f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
-            words.append(f"{span} {unit}{'s' * (values[-1] > 1)}")
-    words.append(f"{duration(sum(cell.seconds or 0.0 for cell in results))} of training")
-    started = (source.sweep or {}).get("started")
-    return [*words, str(started)[:10]] if started else words
+    parts = [" and ".join(group.title for group in group_cells(results)), plural(len(results), "cell")]
+    for values, noun in ((seeds, "seed"), (steps, "step")):
+        if len(values) == 1:
+            parts.append(plural(values[0], noun))
+        elif values:
+            parts.append(f"{interval_text(values[0], values[-1], '{:,}'.format)} {noun}s")
+    parts.append(f"{duration(sum(cell.seconds or 0.0 for cell in results))} of training")
+    started = (source.manifest or {}).get("started")
+    return [*parts, str(started)[:10]] if started else parts
 
 
 def _run(cell: CellResult, output: Path) -> dict[str, Any]:
-    """A row of the table of runs: everything by which a number can be traced."""
-    place = os.path.relpath(cell.path, output.absolute().parent)
-    trainings = _trainings(cell)
-    overrides = trainings[-1].get("overrides") if trainings else None
+    """Return a row of the table of runs."""
+    link = os.path.relpath(cell.path, output.absolute().parent)
     cost = cell.cost
-    step = f"{1000 * cost.step_seconds / cost.replicates:.3g} ms" if cost and cost.step_seconds else "–"
     return {
         "cell": cell,
-        "href": None if place.startswith("..") else quote(place),
-        "arm": arm_of(cell.choices),
-        "counts": counts(cell),
-        "seeds": _spans([r.seed for r in cell.replicates]) or "–",
+        "href": None if link.startswith("..") else quote(link),
+        "counts": verdict_counts(cell),
+        "seeds": _ranges([r.seed for r in cell.replicates]) or "–",
         "loss": loss_text(mean(r.loss_train for r in cell.replicates)),
         "accuracy": accuracy_text(mean(r.accuracy_val for r in cell.replicates)),
         "parameters": f"{cost.parameters:,}" if cost else "–",
-        "work": scaled(cost.flops, "FLOP") if cost and cost.flops else "–",
+        "flops": scaled(cost.flops, "FLOP") if cost and cost.flops else "–",
         "saved": scaled(cost.saved, "B") if cost and cost.saved else "–",
-        "step": step,
+        "step": f"{1000 * cost.step_seconds / cost.replicates:.3g} ms" if cost and cost.step_seconds else "–",
         "time": duration(cell.seconds),
-        "command": shlex.join(["resexp", "train", *map(str, overrides)]) if isinstance(overrides, list) else None,
+        "command": run_command(cell),
     }
 
 
-def _spans(numbers: Iterable[int]) -> str:
-    """`0–4, 7`."""
-    spans: list[list[int]] = []
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return numbers with consecutive ones joined: `0–4, 7`."""
+    ranges: list[list[int]] = []
     for number in sorted(numbers):
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1] = [spans[-1][0], number]
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1] = [ranges[-1][0], number]
         else:
-            spans.append([number])
-    return ", ".join("–".join(map(str, span)) for span in spans)
-
-
-def _trainings(cell: CellResult) -> list[dict[str, Any]]:
-    about = read_json(Path(cell.path) / RUN) or {}
-    found = about.get("trainings")
-    return [t for t in found if isinstance(t, dict)] if isinstance(found, list) else []
-
-
-def _environments(results: Iterable[CellResult]) -> list[dict[str, str]]:
-    """Where the cells were trained, each different place once."""
-    return [dict(items) for items in dict.fromkeys(tuple(e.items()) for cell in results for e in _places(cell))]
-
-
-def _places(cell: CellResult) -> Iterator[dict[str, str]]:
-    for training in _trainings(cell):
-        versions = training.get("versions")
-        packages = versions.items() if isinstance(versions, dict) else ()
-        yield {
-            "git commit": str(training.get("git") or "not in a checkout"),
-            "device": str(training.get("device", "unknown")),
-            "Python": str(training.get("python", "unknown")),
-            **{str(name): str(version) for name, version in packages},
-        }
-
-
-def _command(sweep: dict[str, Any] | None) -> str | None:
-    """The command line of the sweep."""
-    given = (sweep or {}).get("command")
-    return shlex.join(["resexp", *map(str, given[1:])]) if isinstance(given, list) and len(given) > 1 else None
+            ranges.append([number])
+    return ", ".join("–".join(map(str, ends)) for ends in ranges)

@@ -1,4 +1,4 @@
-"""What a report is about: a sweep, an outputs directory, or a run."""
+"""The runs that a report covers: those of a sweep, of an outputs directory, or one run."""
 
 import os
 from dataclasses import dataclass
@@ -12,44 +12,53 @@ from resexp.record.result import CellResult, without_superseded
 
 
 @dataclass(frozen=True)
-class Source:
-    """The cells, the record of their sweep if there is one, and where the report goes by default."""
+class ReportSource:
+    """The cells, the manifest of their sweep if there is one, and the default path of the report."""
 
     results: list[CellResult]
-    sweep: dict[str, Any] | None
+    manifest: dict[str, Any] | None
     output: Path
 
 
-def source(path: Path | None, outputs: Path = Path("outputs")) -> Source:
-    """The cells of `path`; of the last sweep below `outputs`, or of all that lies there, where no path is given.
+def find_source(path: Path | None, outputs: Path = Path("outputs")) -> ReportSource:
+    """Read the cells below `path`.
 
-    Raises InputError where there is no such path, or nothing in it.
+    Args:
+        path: a sweep, an outputs directory or a run. If None, the last sweep below `outputs`, else all of `outputs`.
+        outputs: the outputs directory.
+
+    Raises:
+        InputError: the path does not exist or holds no runs.
+
     """
-    place = path or _last_sweep(outputs) or outputs
-    results = without_superseded(_distinct([*scan([place])]))
+    directory = path or _last_sweep(outputs) or outputs
+    results = without_superseded(_distinct([*scan([directory])]))
     if not results:
-        raise InputError(f"{place}: no runs there yet; resexp train +norm=pre depth=48 is a start")
-    record = read_json(place / SWEEP) if is_sweep(place) else None
-    home = outputs if path is None else _home(place, record)
-    return Source(results, record, home / "report.html")
+        raise InputError(f"{directory}: no runs there yet; start with resexp train +norm=pre depth=48")
+    manifest = read_json(directory / SWEEP) if is_sweep(directory) else None
+    home = outputs if path is None else _home(directory, manifest)
+    return ReportSource(results, manifest, home / "report.html")
 
 
-def _home(place: Path, record: dict[str, Any] | None) -> Path:
-    return Path(os.path.normpath(place / str(record.get("outputs", ".")))) if record else place
+def _home(directory: Path, manifest: dict[str, Any] | None) -> Path:
+    return Path(os.path.normpath(directory / str(manifest.get("outputs", ".")))) if manifest else directory
 
 
 def _last_sweep(outputs: Path) -> Path | None:
-    """The record of the sweep that was started last."""
-    records = [path for path in (outputs / ".sweeps").glob("*") if is_sweep(path)]
-    return max(records, key=lambda path: (str((read_json(path / SWEEP) or {}).get("started")), path.name), default=None)
+    """Return the directory of the sweep that was started last; None if there is none."""
+    sweeps = [path for path in (outputs / ".sweeps").glob("*") if is_sweep(path)]
+    return max(sweeps, key=lambda path: (str((read_json(path / SWEEP) or {}).get("started")), path.name), default=None)
 
 
 def _distinct(results: list[CellResult]) -> list[CellResult]:
-    """One of each cell: where it lies in two places, the one with more replicates done."""
+    """Return one result of each cell: of several copies one that is done, then the one with the most replicates."""
     best: dict[str, CellResult] = {}
     for result in results:
-        rank = (result.status == "done", len(result.replicates))
-        known = best.get(result.id)
-        if known is None or rank > (known.status == "done", len(known.replicates)):
+        current = best.get(result.id)
+        if current is None or _completeness(result) > _completeness(current):
             best[result.id] = result
     return [*best.values()]
+
+
+def _completeness(result: CellResult) -> tuple[bool, int]:
+    return result.status == "done", len(result.replicates)

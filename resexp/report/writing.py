@@ -1,32 +1,41 @@
-"""From a path to files: the page, and its figures beside it."""
+"""Writing a report: the page, and its figures in a folder beside it."""
 
 from pathlib import Path
 
 from resexp.config.errors import InputError
 from resexp.record.files import write_atomically
-from resexp.report.page import parts, render
-from resexp.report.source import source
+from resexp.report.page import render, sections
+from resexp.report.source import find_source
 
 
-def write(path: Path | None, output: Path | None = None) -> tuple[Path, int]:
-    """Write the report of `path`, or of the last sweep; where it is, and how many figures lie beside it.
+def write_report(path: Path | None, output: Path | None = None) -> tuple[Path, int]:
+    """Write the report of a sweep, an outputs directory or a run.
 
-    Raises InputError where there is nothing to report, or where it cannot be written.
+    Args:
+        path: what to report; None for the last sweep.
+        output: the HTML file; by default report.html in the outputs directory.
+
+    Returns:
+        The path of the page, and the number of figures beside it.
+
+    Raises:
+        InputError: there is nothing to report, or the files cannot be written.
+
     """
-    found = source(path)
-    output = output or found.output
+    source = find_source(path)
+    output = output or source.output
     if output.is_dir():
-        raise InputError(f"{output}: is a directory; --output names a file")
+        raise InputError(f"{output}: is a directory; --output expects a file")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        drawn = parts(found, output)
-        files = {output: render(found, drawn, output).encode("utf-8", "replace")}
-        for part in drawn:
-            for drawing in part.figures:
-                files |= {output.parent / part.folder / name: data for name, data in drawing.files().items()}
-        for file, data in reversed(files.items()):  # the page, which shows them, last
+        parts = sections(source, output)
+        files = {output: render(source, parts, output).encode("utf-8", "replace")}
+        for section in parts:
+            for figure in section.figures:
+                files |= {output.parent / section.folder / name: data for name, data in figure.files().items()}
+        for file, data in reversed(files.items()):  # the page last, since it links the figures
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, lambda stream, data=data: stream.write(data))
     except OSError as error:
         raise InputError(f"{output}: cannot write there ({error.strerror})") from None
-    return output, sum(len(part.figures) for part in drawn)
+    return output, sum(len(section.figures) for section in parts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from resexp.analysis.tuning import KEY
+from resexp.analysis.tuning import LR_KEY
 from resexp.cells.callbacks import CellEnd as CellEnded
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
@@ -23,7 +23,7 @@ LOWEST, HIGHEST = 4, 256
 RATES = (0.3, 1.0, 3.0)
 """The learning rates, in times the optimizer's own."""
 TUNING = (0, 1, 2)
-SEARCHED = ("depth", KEY, "seeds", "tuning_seeds")
+SEARCHED = ("depth", LR_KEY, "seeds", "tuning_seeds")
 """Keys that the search itself sets."""
 
 
@@ -63,7 +63,7 @@ class ArmSearch:
 
     def job(self, trial: Trial) -> list[str]:
         """The overrides of the cell of a trial."""
-        searched = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{KEY}={trial.rate!r}"]
+        searched = [f"seeds=[{','.join(map(str, trial.seeds))}]", f"depth={trial.depth}", f"{LR_KEY}={trial.rate!r}"]
         if len(self.search.rates) > 1:
             searched.append(f"tuning_seeds=[{','.join(map(str, self.search.tuning_seeds))}]")
         return [*self.overrides, *searched]
@@ -140,7 +140,7 @@ def _search(cells: Sequence[Cell], given: set[str], tuning: Sequence[int]) -> De
     if lowest >= highest:
         raise InputError(f"depth={highest}: expected the highest depth to search, above {LOWEST}, or two, as depth=2,4")
     own = [float(cell.options["optimizer"]["lr"]) for cell in cells]
-    rates = {*own} if KEY in given else {float(f"{times * own[0]:.6g}") for times in RATES}
+    rates = {*own} if LR_KEY in given else {float(f"{times * own[0]:.6g}") for times in RATES}
     many = DepthSearch.many
     if "seeds" in given:
         found = [*dict.fromkeys(str(cell.settings.seeds) for cell in cells)]

@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 import resexp
-from resexp.analysis.diagnosis import Gain, diagnose, measured_depth
+from resexp.analysis.diagnosis import Gain, diagnose, measured_depth_limit
 from resexp.cells.probe import probe_cell
 from resexp.cli.main import main
 from resexp.config.errors import InputError
@@ -229,8 +229,8 @@ def test_inputs_that_are_parallel_from_the_start_tell_nothing():
 
 def test_inputs_that_part_again_are_not_parallel():
     steady = Gain(1.0, 1.0, 1.0, None)
-    assert measured_depth(steady, np.array([0.2, 0.9, 0.91, 0.7])) == math.inf
-    assert measured_depth(steady, np.array([0.2, 0.9, 0.7, 0.9, 0.91])) == 3
+    assert measured_depth_limit(steady, np.array([0.2, 0.9, 0.91, 0.7])) == math.inf
+    assert measured_depth_limit(steady, np.array([0.2, 0.9, 0.7, 0.9, 0.91])) == 3
 
 
 def test_the_interval_covers_the_mean_of_log_gains():

@@ -292,7 +292,7 @@ def test_runs_filters_sorts_and_writes_csv(capfd):
 def test_compare_is_the_same_as_text_json_and_in_python(capfd):
     code, lines, error, torch = _light("compare", "norm=pre", "norm=none")
     assert (code, error, torch) == (0, "", False)
-    assert "takes 7 paired seeds; there are 3" in lines[1]
+    assert "needs 7 paired seeds; there are 3" in lines[1]
     assert main(["compare", "norm=pre", "norm=none", "outputs", "--by", "depth", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert [row["where"] for row in found["comparisons"]] == [{"depth": "1"}, {"depth": "2"}]

@@ -74,7 +74,7 @@ def test_what_the_matrix_says():
     results.append(_result("none", depth=48, end=2.31, accuracy=0.1))
     text = " ".join(_text(conclusion(results)).split())
     assert text.startswith("pre+residual trains deepest: to depth 48, the deepest tried. Trained at depth 48: 2 of 2")
-    assert "none+residual, comes to 0 of 2 seeds (95 % interval 0 to 66 %)" in text
+    assert "none+residual, has 0 of 2 seeds (95 % interval 0 to 66 %)" in text
     assert "The two intervals overlap: more seeds are needed" in text
     assert "34–100 %" in _text(Matrix(results))
     assert "Both arms train at depth 8" in _text(conclusion(results[:2]))

@@ -1,4 +1,4 @@
-"""The page: complete in itself, readable by everyone, true to the runs, whatever these are called or came to."""
+"""The report page: self-contained, accessible and consistent with the runs, for any names and results."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from PIL import Image
 
 from resexp.cli.main import main
 from resexp.config.errors import InputError
-from resexp.report.writing import write
+from resexp.report.writing import write_report
 from resexp.stats.verdict import Reference
 from tests.report.page_reader import Page
 
@@ -28,17 +28,17 @@ HOSTILE = "<script>alert('x')</script>"
 
 @pytest.fixture
 def page(tmp_path):
-    """Write the report of outputs/ and read it."""
+    """Return a function that writes the report of outputs/ and parses it."""
 
     def read(path="outputs"):
-        output, _ = write(tmp_path / path)
+        output, _ = write_report(tmp_path / path)
         return Page(output.read_text("utf-8"))
 
     return read
 
 
 def check(page):
-    """What is true of every page."""
+    """Assert what holds for every page: no external resources, valid links, text alternatives, heading order."""
     for tag, attributes in page.elements:
         assert tag not in ("script", "link", "iframe", "object", "base")
         assert not any(name.startswith("on") for name in attributes)
@@ -62,7 +62,7 @@ def check(page):
     assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
 
 
-def test_a_sweep_is_answered_in_words_and_numbers(make, page, tmp_path):
+def test_the_page_of_a_sweep_has_every_section_and_links_every_run(make, page, tmp_path):
     ends = {"pre+residual": 0.01, "pre+plain": 2.31, "none+residual": None, "none+plain": 1.5}
     runs = [make(arm, depth, 0.01 if depth == 8 else end) for depth in (8, 24) for arm, end in ends.items()]
     found = page()
@@ -71,18 +71,24 @@ def test_a_sweep_is_answered_in_words_and_numbers(make, page, tmp_path):
     assert "pre+residual trains deepest: to depth 24, the deepest tried." in text
     assert "3 of 3 seeds (95 % interval 44 to 100 %)" in text
     assert "The two intervals overlap" in text  # 3 of 3 and 0 of 3: 44 to 100 and 0 to 56 %
-    for heading in ("Trainability map", "How deep each arm trains", "Loss curves", "Statements", "Failures"):
+    for heading in (
+        "Trainability map",
+        "How deep each arm trains",
+        "Loss curves",
+        "The deepest arm against the others",
+        "Failures",
+    ):
         assert heading in text
-    assert "3 comparisons, p after Holm: p ≤ 0.05 takes 7 paired seeds; there are 3." in text
-    assert "So no p below can reach 0.05, whatever the difference: train 4 more." in text
+    assert "3 comparisons, p after Holm: p ≤ 0.05 needs 7 paired seeds; there are 3." in text
+    assert "No p below can reach 0.05, whatever the difference: train 4 more seeds." in text
     assert "Residual × norm" in text
-    assert "Beyond chance: 0 of 6 effects." in text
-    assert "A step takes 1.25 times as long with pre, layernorm (1.25 in 4 pairs)" in text
+    assert "Significant: 0 of 6 effects." in text
+    assert "A step takes 1.25 times as long with pre, layernorm (1.25 over 4 pairs)" in text
     assert "× 1.01" in text
     for verdict in ("3 trained", "3 stuck", "3 diverged", "3 slow"):
         assert verdict in text
     links = {unquote(a["href"]).rstrip("/") for a in found.all("a")}
-    for run in runs:  # every number leads to its run
+    for run in runs:
         assert run.relative_to(tmp_path / "outputs").as_posix() in links
         assert f"#run-{run.name[-12:]}" in links
     for figure in ("map", "depth", "losses"):
@@ -91,7 +97,7 @@ def test_a_sweep_is_answered_in_words_and_numbers(make, page, tmp_path):
         assert (tmp_path / "outputs" / "report" / f"{figure}.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_trainable_depths_stand_in_a_table_with_their_runs(make, page):
+def test_trainable_depths_are_listed_with_links_to_their_runs(make, page):
     for lr in (1e-3, 1e-2):
         for depth, end in ((4, 0.1), (8, 0.1), (16, 0.1 if lr < 2e-3 else 2.31), (32, 2.31)):
             make("pre+residual", depth, end, seeds=5, lr=lr, tuning_seeds=[0, 1])
@@ -104,7 +110,7 @@ def test_trainable_depths_stand_in_a_table_with_their_runs(make, page):
     assert "By the logistic fit over all depths: The trainable depth D50 of pre+residual is 2" in found.text
 
 
-def test_names_are_text_and_nothing_else(make, page, tmp_path):
+def test_hostile_names_are_escaped(make, page, tmp_path):
     odd = {"dataset": HOSTILE, "normalizer": f"{HOSTILE}</style>"}
     make("pre+residual", 8, choices=odd, activation="$x^{&\ud800漢")
     make("pre+plain", 8, choices={"dataset": HOSTILE}, activation='"><img src=x onerror=alert(1)>', notes=[HOSTILE])
@@ -118,7 +124,7 @@ def test_names_are_text_and_nothing_else(make, page, tmp_path):
 
 
 @pytest.mark.slow
-def test_data_sets_and_models_stand_apart(make, page):
+def test_each_data_set_and_model_has_its_own_section(make, page):
     make("pre+residual", 8)
     make("pre+residual", 8, 2.31, choices={"dataset": "text"}, lr=0.1)
     found = page()
@@ -129,7 +135,7 @@ def test_data_sets_and_models_stand_apart(make, page):
     assert {a["href"] for a in found.all("a")} >= {"report/digits-mlp/map.svg", "report/text-mlp/map.svg"}
 
 
-def test_learning_rates_and_layers_get_figures_of_their_own(make, page):
+def test_learning_rates_and_layers_have_figures(make, page):
     for lr in (1e-3, 1e-2):
         path = make("pre+residual", 8, lr=lr)
     seed, layer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2)
@@ -138,32 +144,32 @@ def test_learning_rates_and_layers_get_figures_of_their_own(make, page):
     found = page()
     check(found)
     assert "Depth and learning rate" in found.text
-    assert "Layer by layer: stream rms" in found.text
+    assert "Layer by layer: stream RMS" in found.text
     assert "pre+residual lr=0.01" in found.text
 
 
 @pytest.mark.parametrize(
-    ("cells", "says"),
+    ("cells", "expected"),
     [
         ([{"status": "failed", "error": "MemoryError"}], "Nothing is done yet"),
         ([{"end": None}, {"reference": None, "depth": 24}], "Nothing trains at depth 8."),
         pytest.param([{}], "pre+residual trains at depth 8.", marks=SLOW),
-        pytest.param([{"seeds": 1}], "1 of 1 seeds (95 % interval 21 to 100 %)", marks=SLOW),
-        pytest.param([{"reference": None}], "The shallow reference that sets the bar is not measured.", marks=SLOW),
+        pytest.param([{"seeds": 1}], "1 of 1 seed (95 % interval 21 to 100 %)", marks=SLOW),
+        pytest.param([{"reference": None}], "The shallow reference that sets the target loss has not been", marks=SLOW),
         pytest.param([{"reference": CLOSE}], "the task cannot carry verdicts", marks=SLOW),
-        pytest.param([{}, {"status": "interrupted", "depth": 24}], "1 of 2 cells did not come to an end", marks=SLOW),
+        pytest.param([{}, {"status": "interrupted", "depth": 24}], "1 of 2 cells are not done", marks=SLOW),
     ],
 )
-def test_whatever_the_cells_came_to(make, page, cells, says):
+def test_pages_with_missing_or_unusual_results(make, page, cells, expected):
     for cell in cells:
         make(**cell)
     found = page()
     check(found)
-    assert says in found.text
+    assert expected in found.text
 
 
 @pytest.mark.slow
-def test_many_cells(make, page):
+def test_a_page_of_64_cells_links_every_run(make, page):
     for lr in np.geomspace(1e-4, 1e-1, 16):
         for depth in (4, 8, 16, 32):
             make("pre+residual", depth, 0.01, lr=float(lr))
@@ -172,7 +178,7 @@ def test_many_cells(make, page):
     assert len({a["href"] for a in found.all("a") if a["href"].startswith("#run-")}) == 64
 
 
-def test_the_last_sweep_is_reported_and_its_record_is_a_path(make, tmp_path, capsys):
+def test_the_last_sweep_is_the_default_and_a_manifest_is_a_valid_path(make, tmp_path, capsys):
     first, last = make("pre+residual", 8), make("pre+residual", 24)
     for n, run in enumerate((first, last)):
         record = tmp_path / "outputs" / ".sweeps" / f"2030-01-0{n + 1}"
@@ -188,20 +194,20 @@ def test_the_last_sweep_is_reported_and_its_record_is_a_path(make, tmp_path, cap
     assert main(["report", "outputs/.sweeps/2030-01-01", "--output", "elsewhere/page.html"]) == 0
     found = Page((tmp_path / "elsewhere" / "page.html").read_text("utf-8"))
     assert "resexp train -m depth=8" in found.text
-    assert not any("run/" in a["href"] for a in found.all("a"))  # nothing above the page is linked
+    assert not any("run/" in a["href"] for a in found.all("a"))  # runs outside the page's folder are not linked
     assert (tmp_path / "elsewhere" / "page" / "map.svg").exists()
     assert main(["report", str(first)]) == 0
     assert (first / "report.html").exists()
 
 
-def test_bad_paths_are_refused_in_a_line(make, tmp_path, capsys):
+def test_invalid_paths_are_refused_with_one_line(make, tmp_path, capsys):
     (tmp_path / "outputs").mkdir()
-    for argv, says in (
+    for argv, message in (
         (["nowhere"], "nowhere: no such directory"),
         (["outputs"], "outputs: no runs there yet"),
     ):
         assert main(["report", *argv]) == 2
-        assert says in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     make()
     (tmp_path / "file").write_text("")
     for output in ("file/report.html", "outputs"):
@@ -210,16 +216,16 @@ def test_bad_paths_are_refused_in_a_line(make, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_refused_in_a_line(make, mount):
+def test_a_full_disk_is_reported_as_an_input_error(make, mount):
     make()
     small = mount("small", "size=64k")
     with pytest.raises(InputError, match="No space left"):
-        write(small.parent / "outputs", small / "report.html")
+        write_report(small.parent / "outputs", small / "report.html")
     assert not (small / "report.html").exists()
 
 
 @pytest.mark.slow
-def test_the_report_needs_no_torch(make):
+def test_the_report_does_not_import_torch(make):
     make()
     code = "import sys; from resexp.cli import main; main(['report', 'outputs']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -227,8 +233,8 @@ def test_the_report_needs_no_torch(make):
 
 
 @pytest.mark.slow
-def test_it_reads_in_a_browser(make, page, tmp_path):
-    """In Chromium: nothing runs over the side of a telephone, and dark mode is dark."""
+def test_the_page_fits_a_phone_and_has_a_dark_mode_in_chromium(make, page, tmp_path):
+    """Screenshots have an empty right margin and a dark background in dark mode."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no Chromium here")

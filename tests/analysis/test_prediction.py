@@ -1,9 +1,9 @@
-"""The theory's lines start where the measured ones do and, of a wide network, stay near them."""
+"""The theory's predictions are near the measured profiles of a wide network."""
 
 import numpy as np
 import pytest
 
-from resexp.analysis.expected import expected
+from resexp.analysis.prediction import predict_profiles
 from resexp.build import build, load_data
 from resexp.engine.events import Layers
 from resexp.engine.loop import fit
@@ -21,19 +21,19 @@ def _profiles(cell):
 
 @pytest.mark.parametrize("arm", [("norm=pre",), ("norm=none",), ("norm=post", "residual=off"), ("activation=tanh",)])
 @pytest.mark.slow
-def test_lines_are_near_what_a_wide_network_shows(cell, arm):
+def test_predictions_are_near_the_profiles_of_a_wide_network(cell, arm):
     wide = cell(*arm, "width=512", "depth=4", "steps=1", "seeds=2", "diagnostics=light")
-    known = _profiles(wide)
-    lines = expected(wide, known)
-    assert lines.keys() == {"stream_rms", "stream_grad"}
-    for name, line in lines.items():
-        np.testing.assert_allclose(known[name].median[0], line, rtol=0.1, err_msg=name)
+    measured = _profiles(wide)
+    predicted = predict_profiles(wide, measured)
+    assert predicted.keys() == {"stream_rms", "stream_grad"}
+    for name, values in predicted.items():
+        np.testing.assert_allclose(measured[name].median[0], values, rtol=0.1, err_msg=name)
 
 
 @pytest.mark.slow
-def test_where_there_is_no_theory_there_is_no_line(cell):
+def test_cells_that_the_theory_does_not_cover_have_no_prediction(cell):
     others = [("model=conv",), ("init=orthogonal", "init.gain=2.0"), ("normalizer=batchnorm",)]
     for other in [*(("norm=pre", *o) for o in others), ("norm=none", "residual=fixup")]:
         small = cell(*other, "steps=1", "seeds=1", "diagnostics=light")
-        assert expected(small, _profiles(small)) == {}
-    assert expected(cell("norm=pre"), {}) == {}
+        assert predict_profiles(small, _profiles(small)) == {}
+    assert predict_profiles(cell("norm=pre"), {}) == {}
