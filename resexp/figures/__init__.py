@@ -1,1 +1,1 @@
-"""Arrays → matplotlib figures, for TensorBoard and reports alike; they know no results, no torch, and no window."""
+"""Figures from arrays, with matplotlib, for TensorBoard and reports. No torch, no results, no windows."""

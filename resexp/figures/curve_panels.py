@@ -1,4 +1,4 @@
-"""Curves as small multiples: in each panel a mean with its band for each depth, all on the same axes."""
+"""Curves as small multiples: one panel per arm, one curve with its band per depth, shared axes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,23 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from resexp.figures.palette import MUTED, Dash, depth_styles
-from resexp.figures.style import WIDE, fold, panels, styled
+from resexp.figures.style import WIDE, panels, styled, wrap
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Points x (N,), and of the finite replicates there mean, least and largest; nan where there is none."""
+    """A curve with its band over the finite replicates; nan at points with no finite replicate.
+
+    Attributes:
+        x: (N,).
+        mean: (N,) mean over the finite replicates.
+        low: (N,) minimum over the finite replicates.
+        high: (N,) maximum over the finite replicates.
+        note: a remark in the corner of the panel.
+
+    """
 
     x: Values
     mean: Values
@@ -29,8 +38,17 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What the axes show: labels, whether y is logarithmic, its limits, and lines across all panels."""
+class AxesSpec:
+    """The axes that all panels share.
+
+    Attributes:
+        x: label of the x axis.
+        y: label of the y axis.
+        log: make the y axis logarithmic.
+        limits: limits of the y axis; None: those of the data.
+        levels: horizontal lines across all panels, by name.
+
+    """
 
     x: str
     y: str
@@ -39,27 +57,35 @@ class Scale:
     levels: Mapping[str, float] = field(default_factory=dict)
 
 
-def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], scale: Scale, width: float) -> Figure:
-    """A panel per row, a curve per key, in the order of `keys`."""
+def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], spec: AxesSpec, width: float) -> Figure:
+    """Draw a panel per row with a curve per key, and a legend in the order of `keys`.
+
+    Args:
+        rows: the curves of each panel, by the title of the panel.
+        keys: the keys of the curves, from shallow to deep.
+        spec: the axes.
+        width: inches of the figure.
+
+    """
     with styled():
         figure, axes = panels(len(rows), width, 1.55 if width >= WIDE else 1.4)
         styles = dict(zip(keys, depth_styles(len(keys)), strict=True))
         for axis, (name, curves) in zip(axes, rows.items(), strict=True):
-            axis.set_title(fold(name.split(), 24 if width >= WIDE else 21))
+            axis.set_title(wrap(name.split(), 24 if width >= WIDE else 21))
             for key, curve in curves.items():
                 _draw(axis, curve, *styles[key])
-            for n, level in enumerate(scale.levels.values()):
+            for n, level in enumerate(spec.levels.values()):
                 axis.axhline(level, color=MUTED, linewidth=0.9, linestyle=("--", ":")[n % 2], zorder=1)
-            notes = [f"{key}: {note}" for key, curve in curves.items() if (note := _note(curve, scale))]
+            notes = [f"{key}: {note}" for key, curve in curves.items() if (note := _note(curve, spec))]
             text = "\n".join(notes[:3])
             axis.text(0.98, 0.95, text, transform=axis.transAxes, ha="right", va="top", fontsize=7.5, color=MUTED)
-        _set_y(axes[0], scale)
-        figure.supxlabel(scale.x, fontsize=9, color=MUTED)
-        figure.supylabel(scale.y, fontsize=9, color=MUTED)
+        _set_y(axes[0], spec)
+        figure.supxlabel(spec.x, fontsize=9, color=MUTED)
+        figure.supylabel(spec.y, fontsize=9, color=MUTED)
         lines = [Line2D([], [], color=color, dashes=dash, label=key) for key, (color, dash) in styles.items()]
         levels = [
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=("--", ":")[n % 2], label=name)
-            for n, name in enumerate(scale.levels)
+            for n, name in enumerate(spec.levels)
         ]
         handles = [*lines, *levels]
         columns = min(len(handles), 6 if width >= WIDE else 2)
@@ -67,10 +93,10 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
         return figure
 
 
-def _set_y(axis: Axes, scale: Scale) -> None:
-    if scale.limits:
-        axis.set_ylim(scale.limits)
-    if scale.log:
+def _set_y(axis: Axes, spec: AxesSpec) -> None:
+    if spec.limits:
+        axis.set_ylim(spec.limits)
+    if spec.log:
         axis.set_yscale("log")
         low, high = axis.get_ylim()
         if high < 30 * low:
@@ -79,15 +105,15 @@ def _set_y(axis: Axes, scale: Scale) -> None:
         axis.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _note(curve: Curve, scale: Scale) -> str:
-    """What of a curve the panel does not show."""
-    known = curve.mean[np.isfinite(curve.mean)]
-    is_beyond = scale.limits is not None and len(known) > 0 and known[-1] > scale.limits[1]
-    return ", ".join([*(["ends above"] if is_beyond else []), *([curve.note] if curve.note else [])])
+def _note(curve: Curve, spec: AxesSpec) -> str:
+    """Return the text for a curve whose end lies above the panel, or that has a note."""
+    finite = curve.mean[np.isfinite(curve.mean)]
+    ends_above = spec.limits is not None and len(finite) > 0 and finite[-1] > spec.limits[1]
+    return ", ".join([*(["ends above"] if ends_above else []), *([curve.note] if curve.note else [])])
 
 
-def _power(value: float, place: float = 0) -> str:
-    """`0.01`, `100`, `10⁶`; a formula would need its own fonts."""
+def _power(value: float, position: float = 0) -> str:
+    """Format a tick as `0.01`, `100` or `10⁶`, in plain text, since mathtext needs fonts of its own."""
     power = round(math.log10(value)) if value > 0 else 0
     if -4 < power < 4:
         return f"{value:g}"
@@ -97,6 +123,6 @@ def _power(value: float, place: float = 0) -> str:
 def _draw(axis: Axes, curve: Curve, color: str, dash: Dash) -> None:
     axis.fill_between(curve.x, curve.low, curve.high, color=color, alpha=0.18, linewidth=0)
     axis.plot(curve.x, curve.mean, color=color, dashes=dash)
-    known = np.flatnonzero(np.isfinite(curve.mean))
-    if len(known) and known[-1] < len(curve.x) - 1:  # nothing finite is left from here on
-        axis.plot(curve.x[known[-1]], curve.mean[known[-1]], marker="X", markersize=6, color=color, clip_on=False)
+    finite = np.flatnonzero(np.isfinite(curve.mean))
+    if len(finite) and finite[-1] < len(curve.x) - 1:  # all replicates have diverged
+        axis.plot(curve.x[finite[-1]], curve.mean[finite[-1]], marker="X", markersize=6, color=color, clip_on=False)

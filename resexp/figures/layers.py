@@ -1,4 +1,4 @@
-"""A quantity over the layers of a network: as a heatmap over layer and step, and as profiles."""
+"""A quantity over the layers of a network: a heatmap over layer and step, and profiles over layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,25 +17,30 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 COLORS = "viridis"
-"""Even in lightness, and told apart whatever the color vision."""
+"""Perceptually uniform, and readable with any color vision."""
 
 DECADES = 30
-"""A logarithmic scale shows so many below its largest value, and no more."""
+"""Decades that a logarithmic scale shows below its largest value."""
 
-LEAST = 1e-300
-"""Below that there is no telling apart on a logarithmic scale."""
+SMALLEST = 1e-300
+"""Values below this are not shown on a logarithmic scale."""
 
 SIZE = (6.4, 3.6)
 
 
 def heatmap(values_TN: Array, steps: Sequence[int], layers: Sequence[int], *, title: str, log: bool = True) -> Figure:
-    """A column per step, a row per layer, the first at the bottom; what is not finite, or ≤ 0 where `log`, is gray."""
+    """Draw values (T, N) with a column per step and a row per layer, the first layer at the bottom.
+
+    Values that are not finite are gray; if `log`, those ≤ 0 as well.
+    """
     figure, axes = _figure(title, "step", "layer")
-    shown = np.ma.masked_invalid(values_TN.T)
+    masked_NT = np.ma.masked_invalid(values_TN.T)
     if log:
-        shown = np.ma.masked_less(shown, LEAST)
+        masked_NT = np.ma.masked_less(masked_NT, SMALLEST)
     edges = np.append(layers, layers[-1] + 1) - 0.5
-    colors = axes.pcolormesh(np.arange(len(steps) + 1) - 0.5, edges, shown, norm=_scale(shown, log), cmap=COLORS)
+    colors = axes.pcolormesh(
+        np.arange(len(steps) + 1) - 0.5, edges, masked_NT, norm=_scale(masked_NT, log), cmap=COLORS
+    )
     axes.set_facecolor("lightgrey")
     axes.set_xticks(range(len(steps)), [f"{step:,}" for step in steps])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -54,12 +59,12 @@ def profile(
     log: bool = True,
     theory_N: Array | None = None,
 ) -> Figure:
-    """A line per step over the layers, from dark to bright as training goes on; the theory's at its start is dashed."""
+    """Draw values (T, N) as one line per step, from dark to bright, and `theory_N`, the theory at step 0, dashed."""
     figure, axes = _figure(title, "layer")
     tints = np.linspace(0.0, 0.9, len(steps))
     for values_N, step, tint in zip(values_TN, steps, tints, strict=True):
-        shown = np.where(np.isfinite(values_N), values_N, np.nan)
-        axes.plot(layers, shown, color=colormaps[COLORS](tint), marker="o", markersize=2.5, label=f"step {step:,}")
+        finite_N = np.where(np.isfinite(values_N), values_N, np.nan)
+        axes.plot(layers, finite_N, color=colormaps[COLORS](tint), marker="o", markersize=2.5, label=f"step {step:,}")
     if theory_N is not None:
         axes.plot(layers, theory_N, color="black", linestyle="--", label="theory")
     if log:
@@ -71,7 +76,7 @@ def profile(
 
 
 def _figure(title: str, xlabel: str, ylabel: str = "") -> tuple[Figure, Axes]:
-    """Empty axes with all in fixed places: finding fitting ones takes longer than drawing."""
+    """Make empty axes in a fixed layout, since an automatic layout takes longer than drawing."""
     figure = Figure(figsize=SIZE)
     axes = figure.add_axes((0.12, 0.13, 0.68, 0.78))
     axes.set_title(title, y=1.0)
@@ -83,7 +88,7 @@ def _figure(title: str, xlabel: str, ylabel: str = "") -> tuple[Figure, Axes]:
 
 
 def _powers(axis: Axis) -> None:
-    """Few ticks, in plain text: formulas take as long to set as all else."""
+    """Set few ticks in plain text, since mathtext takes as long as the rest of the figure."""
     low, high = axis.get_view_interval()
     axis.set_minor_locator(NullLocator())
     if high > 5 * low:
@@ -95,26 +100,26 @@ def _powers(axis: Axis) -> None:
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as a picture, (height, width, 3)."""
+    """Render a figure as an RGB image, (height, width, 3)."""
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _scale(shown: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]], log: bool) -> Normalize:
-    known = shown.compressed()
-    if not len(known):
+def _scale(masked: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]], log: bool) -> Normalize:
+    finite = masked.compressed()
+    if not len(finite):
         return Normalize(0.0, 1.0)
-    low, high = float(known.min()), float(known.max())
+    low, high = float(finite.min()), float(finite.max())
     if not log:
         return Normalize(low, high if high > low else low + 1.0)
-    low = max(low, high * 10.0**-DECADES, LEAST)
+    low = max(low, high * 10.0**-DECADES, SMALLEST)
     return LogNorm(low, high if high > low else low * 10.0, clip=True)
 
 
 def _log_axis(axes: Axes, values: Array) -> None:
-    known = values[np.isfinite(values) & (values >= LEAST)]
-    if len(known):
+    visible = values[np.isfinite(values) & (values >= SMALLEST)]
+    if len(visible):
         axes.set_yscale("log")
-        axes.set_ylim(bottom=max(known.min() / 2, known.max() * 10.0**-DECADES), top=known.max() * 2)
+        axes.set_ylim(bottom=max(visible.min() / 2, visible.max() * 10.0**-DECADES), top=visible.max() * 2)
         _powers(axes.yaxis)

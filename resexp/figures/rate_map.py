@@ -1,4 +1,4 @@
-"""Depth × learning rate: how many of the replicates are trained, an arm in each panel."""
+"""Rate map: the number of trained replicates over depth × learning rate, one panel per arm."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,25 +6,25 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from resexp.figures.palette import INK, MUTED, NONE, VERDICT_COLORS
-from resexp.figures.style import WIDE, fold, panels, styled
+from resexp.figures.style import WIDE, panels, styled, wrap
 
 Cells = Mapping[tuple[int, float], tuple[int, int]]
 """(depth, learning rate) → (trained, replicates)."""
-MOST = 7
-"""Depths up to which there is room for upright numbers."""
+MAX_UPRIGHT = 7
+"""Number of depths up to which numbers are upright; beyond, they are rotated."""
 
 
 def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[float], width: float) -> Figure:
-    """A panel per arm: rows are learning rates, columns depths."""
-    turned = 90 if len(depths) > MOST else 0
+    """Draw a panel per arm with a row per learning rate and a column per depth, `width` inches wide in all."""
+    rotation = 90 if len(depths) > MAX_UPRIGHT else 0
     with styled():
         figure, axes = panels(len(rows), width, 0.3 * len(rates) + 0.45)
         for axis, (name, cells) in zip(axes, rows.items(), strict=True):
-            axis.set_title(fold(name.split(), 24 if width >= WIDE else 21))
+            axis.set_title(wrap(name.split(), 24 if width >= WIDE else 21))
             axis.grid(visible=False)
             axis.spines[:].set_visible(False)
             axis.tick_params(length=0)
-            axis.tick_params(axis="x", labelrotation=turned)
+            axis.tick_params(axis="x", labelrotation=rotation)
             for (depth, rate), (trained, count) in cells.items():
                 x, y = depths.index(depth), rates.index(rate)
                 share = trained / count if count else 0.0
@@ -32,7 +32,7 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
                 axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor=fill, alpha=share, linewidth=0))
                 axis.add_patch(Rectangle((x, y), 0.94, 0.92, facecolor="none", edgecolor=NONE, linewidth=0.6))
                 text = f"{trained}/{count}" if count else "–"
-                axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK, rotation=turned)
+                axis.text(x + 0.47, y + 0.46, text, ha="center", va="center", fontsize=8, color=INK, rotation=rotation)
         axes[0].set(xlim=(-0.03, len(depths)), ylim=(-0.03, len(rates)))
         axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths])
         axes[0].set_yticks([y + 0.46 for y in range(len(rates))], [f"{rate:g}" for rate in rates])

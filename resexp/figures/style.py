@@ -1,4 +1,4 @@
-"""What the figures look like: colors that color-blind readers tell apart, marks and hatches beside them, type."""
+"""Style, layout and file formats of the figures."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from resexp.figures.palette import DARK, DARK_CSS, GRID, INK, MUTED, PAPER
 
 WIDE, NARROW = 7.3, 3.75
-"""Inches: of a page, and of a telephone."""
+"""Widths in inches, for a page and for a phone."""
 
 RC: dict[Any, Any] = {
     "axes.edgecolor": MUTED,
@@ -54,18 +54,25 @@ RC: dict[Any, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw and write in this style."""
+    """Draw and save figures in this style inside the context."""
     with mpl.rc_context(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a browser has others
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # browsers have more fonts
         yield
 
 
 def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of like panels of about 2.3 inches that share both axes; `height`: inches of a panel."""
+    """Make a figure of `count` panels that share both axes.
+
+    Args:
+        count: number of panels.
+        width: inches of the figure; decides the number of columns.
+        height: inches of a panel.
+
+    """
     columns = min(count, 2 if width < WIDE or count == 4 else 3)
     rows = -(-count // columns)
-    spaced = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
-    figure = Figure(figsize=(width, rows * height + 0.75), layout=spaced)
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
+    figure = Figure(figsize=(width, rows * height + 0.75), layout=layout)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes: list[Axes] = [*grid.flat]
     for spare in axes[count:]:
@@ -78,13 +85,13 @@ def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
 
 
 def shorten(text: str, length: int) -> str:
-    """A label that fits, of what can be shown."""
+    """Cut a label to `length` characters, with unprintable ones replaced."""
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def fold(words: Sequence[str], length: int) -> str:
-    """Words as lines that are no longer than they need be."""
+def wrap(words: Sequence[str], length: int) -> str:
+    """Join words into lines of at most `length` characters."""
     lines = [""]
     for word in words:
         short = shorten(word, length)
@@ -95,33 +102,30 @@ def fold(words: Sequence[str], length: int) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG, the same each time."""
+    """Return the figure as reproducible SVG, with coordinates to a hundredth."""
     stream = io.StringIO()
     with styled():
         figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = re.sub(r"<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
-    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)  # a hundredth will do
+    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
     return text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
 
 
-def alone(text: str) -> str:
-    """An SVG file that knows dark mode, on a ground of its own: it cannot know that of a page around it."""
+def standalone_svg(text: str) -> str:
+    """Add dark mode and a background to an SVG, for a file of its own."""
     light, dark = (f"svg{{background:{color}}}" for color in (PAPER, DARK[PAPER]))
-    ground = f"{light}@media screen and (prefers-color-scheme: dark){{{dark}}}"
-    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{ground}{DARK_CSS}</style>", text, count=1)
+    background = f"{light}@media screen and (prefers-color-scheme: dark){{{dark}}}"
+    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{background}{DARK_CSS}</style>", text, count=1)
 
 
-def element(text: str, word: str) -> str:
-    """An SVG as an element of a page, its ids behind a word.
-
-    It is hidden from screen readers: what stands around it says what it shows.
-    """
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{word}-", text[text.index("<svg") :])
+def inline_svg(text: str, prefix: str) -> str:
+    """Make an SVG an element of a page: prefix its ids, and hide it from screen readers, which get the text."""
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
     return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 
 def png(figure: Figure) -> bytes:
-    """The figure on white, 200 dots an inch."""
+    """Return the figure as PNG on white, with 200 dots per inch."""
     stream = io.BytesIO()
     with styled():
         figure.savefig(stream, format="png", dpi=200, facecolor="white")

@@ -1,4 +1,4 @@
-"""The trainability map: what became of the replicates, of each arm at each depth."""
+"""Trainability map: the verdicts of the replicates of each arm at each depth."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,30 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from resexp.figures.palette import HATCHES, MARKS, MUTED, NONE, PAPER, VERDICT_COLORS, VERDICT_INKS
-from resexp.figures.style import WIDE, fold, styled
+from resexp.figures.style import WIDE, styled, wrap
 
 HEIGHT = 0.91
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of a cell: how many replicates got each verdict; where none got any, a word for why."""
+    """The number of replicates with each verdict in one cell; if none has a verdict, `note` gives the reason."""
 
     verdicts: Mapping[str, int]
     note: str = ""
 
 
 def trainability_map(rows: Mapping[str, Sequence[Counts | None]], depths: Sequence[int], width: float) -> Figure:
-    """A row per arm, a column per depth; each cell is divided among the verdicts."""
+    """Draw a row per arm and a column per depth, each cell divided among the verdicts.
+
+    Args:
+        rows: the cells of each arm, in the order of `depths`; None if there is no such cell.
+        depths: the depths of the columns.
+        width: inches of the figure.
+
+    """
     with styled():
-        labels = [fold(name.split(), 16 if width < WIDE else 30) for name in rows]
+        labels = [wrap(name.split(), 16 if width < WIDE else 30) for name in rows]
         lines = max(label.count("\n") for label in labels) + 1
         height = max(0.34, 0.17 * lines + 0.08)
         figure = Figure(figsize=(width, height * len(rows) + 0.95), layout="constrained")
@@ -51,24 +58,24 @@ def trainability_map(rows: Mapping[str, Sequence[Counts | None]], depths: Sequen
 
 
 def _cell(axes: Axes, corner: tuple[int, int], cell: Counts, span: float, inches: float) -> None:
-    """A cell at a corner: its width, and the inches of a column."""
+    """Draw a cell at `corner`, `span` columns wide; a column is `inches` wide."""
     (left, y), total = corner, sum(cell.verdicts.values())
     middle = y + HEIGHT / 2
     if not total:
         axes.add_patch(Rectangle((left, y), span, HEIGHT, fill=False, edgecolor=NONE, linewidth=0.8, linestyle="--"))
         axes.text(left + span / 2, middle, cell.note, ha="center", va="center", fontsize=8, color=MUTED)
         return
-    place = float(left)
+    x = float(left)
     for word, color in VERDICT_COLORS.items():
         share = span * cell.verdicts.get(word, 0) / total
         if not share:
             continue
         ink, hatch = VERDICT_INKS[word], HATCHES[word]
-        patch = Rectangle((place, y), share, HEIGHT, facecolor=color, edgecolor=f"{ink}55", hatch=hatch, linewidth=0)
+        patch = Rectangle((x, y), share, HEIGHT, facecolor=color, edgecolor=f"{ink}55", hatch=hatch, linewidth=0)
         axes.add_patch(patch)
         box = {"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.18", "linewidth": 0}
         text = f"{cell.verdicts[word]} {MARKS[word]}" if share * inches > 0.3 else MARKS[word]
-        axes.text(place + share / 2, middle, text, ha="center", va="center", fontsize=8.5, color=ink, bbox=box)
-        place += share
-        if place < left + span - 1e-9:
-            axes.plot([place, place], [y, y + HEIGHT], color=PAPER, linewidth=1.2)
+        axes.text(x + share / 2, middle, text, ha="center", va="center", fontsize=8.5, color=ink, bbox=box)
+        x += share
+        if x < left + span - 1e-9:
+            axes.plot([x, x], [y, y + HEIGHT], color=PAPER, linewidth=1.2)

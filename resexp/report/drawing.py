@@ -15,7 +15,7 @@ from resexp.analysis.quantities import quantity_display
 from resexp.analysis.sentences import trainable_depth_text
 from resexp.analysis.tuning import LR_KEY
 from resexp.figures import style
-from resexp.figures.curve_panels import Curve, Scale, curve_panels
+from resexp.figures.curve_panels import AxesSpec, Curve, curve_panels
 from resexp.figures.depth_curves import DepthCurve, Point, depth_curves
 from resexp.figures.rate_map import rate_map
 from resexp.figures.trainability_map import Counts, trainability_map
@@ -57,12 +57,15 @@ class ReportFigure:
         """Return a wide and a narrow SVG element for a page, whose ids begin with `name`."""
         prefix = re.sub(r"\W", "-", name)
         narrow = style.svg(self.draw(style.NARROW))
-        return style.element(self._wide[1], f"{prefix}-w"), style.element(narrow, f"{prefix}-n")
+        return style.inline_svg(self._wide[1], f"{prefix}-w"), style.inline_svg(narrow, f"{prefix}-n")
 
     def files(self) -> dict[str, bytes]:
         """Return the contents of its SVG and PNG file, by file name."""
         figure, svg = self._wide
-        return {f"{self.name}.svg": style.alone(svg).encode("utf-8", "replace"), f"{self.name}.png": style.png(figure)}
+        return {
+            f"{self.name}.svg": style.standalone_svg(svg).encode("utf-8", "replace"),
+            f"{self.name}.png": style.png(figure),
+        }
 
 
 def report_figures(group: CellGroup) -> Iterator[ReportFigure]:
@@ -120,7 +123,7 @@ def _loss_curves(group: CellGroup, losses: Curves, left_out: str) -> ReportFigur
         if reference.loss_target is not None:
             levels["target loss"] = reference.loss_target
     limits = _loss_limits(group, losses, levels.values())
-    scale = Scale("step", "training loss (nats)", limits=limits, levels=levels)
+    scale = AxesSpec("step", "training loss (nats)", limits=limits, levels=levels)
     target = f" The target loss is {loss_text(levels['target loss'])} nats." if len(levels) > 1 else ""
     return ReportFigure(
         "losses",
@@ -213,5 +216,5 @@ def _layer_figure(quantity: str, rows: Curves, labels: list[str]) -> ReportFigur
         f"Layer by layer: {title}",
         f"{title} of each layer at the end of training, a panel for each of {len(rows)} arms, a curve for each depth.",
         "At the last measured step: the mean over the finite seeds, with a band from the least to the largest.",
-        lambda width: curve_panels(rows, labels, Scale("layer", title, log=is_log), width),
+        lambda width: curve_panels(rows, labels, AxesSpec("layer", title, log=is_log), width),
     )

@@ -1,4 +1,4 @@
-"""The colors of the verdicts can be told apart by everyone."""
+"""The colors of the verdicts are distinct and legible with any color vision."""
 
 import itertools
 
@@ -13,7 +13,7 @@ VISION = {
     "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
     "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
-"""Machado 2009, of linear red, green and blue."""
+"""Matrices for linear RGB: Machado 2009."""
 
 
 def _linear(color):
@@ -35,18 +35,18 @@ def _contrast(one, other):
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("scheme", [{}, DARK])
-def test_verdicts_differ_for_every_kind_of_colour_vision(vision, scheme):
-    seen = [_lab(np.array(VISION[vision]) @ _linear(scheme.get(color, color))) for color in VERDICT_COLORS.values()]
-    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 20
+def test_colors_of_verdicts_differ_with_any_color_vision(vision, scheme):
+    colors = [_lab(np.array(VISION[vision]) @ _linear(scheme.get(color, color))) for color in VERDICT_COLORS.values()]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colors, 2)) > 20
 
 
-def test_verdicts_have_words_marks_and_hatches_of_their_own():
+def test_marks_and_hatches_of_verdicts_are_unique():
     assert VERDICT_COLORS.keys() == MARKS.keys() == HATCHES.keys() == VERDICT_INKS.keys()
     assert len({*MARKS.values()}) == len({*HATCHES.values()}) == len(MARKS)
 
 
 @pytest.mark.parametrize("verdict", VERDICT_COLORS)
 @pytest.mark.parametrize("scheme", [{}, DARK])
-def test_their_words_are_legible(verdict, scheme):
+def test_text_on_the_color_of_a_verdict_is_legible(verdict, scheme):
     color, ink = VERDICT_COLORS[verdict], VERDICT_INKS[verdict]
     assert _contrast(scheme.get(color, color), scheme.get(ink, ink)) >= 4.5
