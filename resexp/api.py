@@ -43,7 +43,7 @@ def train(*overrides: str, **settings: "OverrideValue") -> "CellResult":
     from resexp.record.files import check_writable
 
     composer = Composer()
-    cell = composer.cell(composer.overrides([*overrides, *(f"{k}={quoted(v)}" for k, v in settings.items())]))
+    cell = composer.cell(composer.normalize([*overrides, *(f"{k}={quoted(v)}" for k, v in settings.items())]))
     check_writable(Path(cell.settings.outputs))
     stop = Stop()
     with stop.on_signals():
@@ -75,7 +75,7 @@ def sweep(*overrides: str, **values: "OverrideValue") -> "list[CellResult]":
     from resexp.sweeps.sweep import sweep as train_sweep
 
     composer = Composer()
-    given = composer.overrides(_sweep_overrides(overrides, values))
+    given = composer.normalize(_sweep_overrides(overrides, values))
     outcome = train_sweep(composer, given, composer.jobs(given), log_events, Stop())
     if outcome.error:
         raise RuntimeError(outcome.error)
@@ -107,7 +107,7 @@ def depth(*overrides: str, **values: "OverrideValue") -> "list[ArmSearch]":
     from resexp.sweeps.depth_search import arms, search
 
     composer = Composer()
-    given = composer.overrides(_sweep_overrides(overrides, values))
+    given = composer.normalize(_sweep_overrides(overrides, values))
     searches = arms(composer, given)
     outcome = search(composer, given, searches, log_events, Stop())
     if outcome.error:

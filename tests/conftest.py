@@ -56,7 +56,7 @@ def composer() -> Composer:
 @pytest.fixture
 def cell(composer: Composer) -> Callable[..., Cell]:
     """A checked cell from overrides, small unless they say otherwise."""
-    return lambda *overrides: composer.cell(composer.overrides([*TINY, *overrides]))
+    return lambda *overrides: composer.cell(composer.normalize([*TINY, *overrides]))
 
 
 @pytest.fixture

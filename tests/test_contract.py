@@ -88,7 +88,7 @@ def test_every_option_says_what_it_is(option):
 @pytest.mark.parametrize("sweep", [pytest.param(s, marks=[] if "matrix" in s else pytest.mark.slow) for s in SWEEPS])
 def test_a_named_sweep_is_a_grid_of_different_cells_and_says_what_it_asks(composer, sweep):
     assert (conf_dir() / sweep).read_text().startswith("# @package _global_\n# ")
-    cells = [cell for _, cell in composer.jobs(composer.overrides([sweep.removesuffix(".yaml").replace("/", "=")]))]
+    cells = [cell for _, cell in composer.jobs(composer.normalize([sweep.removesuffix(".yaml").replace("/", "=")]))]
     assert len({cell.id for cell in cells}) == len(cells) > 1
 
 

@@ -35,7 +35,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     parser.add_argument("--config-dir", metavar="DIR", help="your own options")
     args = parser.parse_intermixed_args(argv)
     composer = Composer(args.config_dir)
-    overrides = composer.overrides(args.overrides)
+    overrides = composer.normalize(args.overrides)
     wanted = arms(composer, overrides)
     if args.dry_run:
         first = first_round(composer, wanted)

@@ -18,7 +18,7 @@ def run(parser: ArgumentParser, argv: list[str]) -> int:
     parser.add_argument("--config-dir", metavar="DIR", help="your own options")
     args = parser.parse_intermixed_args(argv)
     composer = Composer(args.config_dir)
-    overrides = composer.overrides(args.overrides)
+    overrides = composer.normalize(args.overrides)
     many = args.multirun or composer.is_sweep(overrides)
     cells = [cell for _, cell in composer.jobs(overrides)] if many else [composer.cell(overrides)]
     from resexp.cells.probe import probe_cell

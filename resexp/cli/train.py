@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
     """Train what a command line asks for, or show what that would be; the exit code."""
     args, parser = _train_args(argv)
     composer = Composer(args.config_dir, args.config_name)
-    overrides = composer.overrides(args.overrides)
+    overrides = composer.normalize(args.overrides)
     multirun = args.multirun or composer.is_sweep(overrides)
     if args.help or args.hydra_help or args.cfg or args.info:
         _inspect(composer, args, parser, overrides)

@@ -1,4 +1,4 @@
-"""From overrides to checked cells, by Hydra; nothing heavy is imported and nothing is written."""
+"""Overrides become checked cells, composed by Hydra. Torch is not imported and nothing is written."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from resexp.config.cell import Cell
 from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
-from resexp.config.grid import condition, jobs
+from resexp.config.grid import grid_filter, grid_jobs
 from resexp.config.loader import Loader, register
 from resexp.config.settings import SETTINGS
 from resexp.config.values import LAUNCHER_TYPES, check_value
@@ -28,15 +28,21 @@ OverrideValue: TypeAlias = str | float | Path | Sequence["OverrideValue"] | None
 
 
 class Composer:
-    """Hydra over conf/ and, before it, the user's `config_dir`.
+    """Composes cells and sweeps from the YAML in conf/ and in a directory of the user's.
 
-    Raises InputError where `config_dir` is no directory of options.
+    Args:
+        config_dir: a directory of option groups, searched before conf/.
+        config_name: the primary configuration file, without its suffix; "config" by default.
+
+    Raises:
+        InputError: `config_dir` is not a directory of option groups.
+
     """
 
     def __init__(self, config_dir: str | None = None, config_name: str | None = None) -> None:
         version.setbase("1.3")
         register()
-        if (here := str(Path.cwd())) not in sys.path:  # users' own classes, as `python -m resexp` finds them
+        if (here := str(Path.cwd())) not in sys.path:  # find user classes, as `python -m resexp` does
             sys.path.append(here)
         self.config_name = config_name or "config"
         self.loader = Loader(config_dir)
@@ -52,65 +58,75 @@ class Composer:
         if not path.is_dir():
             raise InputError(f"--config-dir {path}: no such directory")
         folders = [d.name for d in path.iterdir() if d.is_dir() and any(d.glob("*.yaml"))]
-        known = self.checker.default_choices
-        if not any(f in {*known, "experiment", "hydra", "sweep"} for f in folders):
-            hint = nearest(folders[0] if folders else "", known)
-            raise InputError(f"--config-dir {path}: holds no group of options (a folder of YAML files){hint}")
+        groups = self.checker.default_choices
+        if not any(f in {*groups, "experiment", "hydra", "sweep"} for f in folders):
+            hint = nearest(folders[0] if folders else "", groups)
+            raise InputError(f"--config-dir {path}: holds no option group (a folder of YAML files){hint}")
 
-    def overrides(self, given: Sequence[str]) -> list[str]:
-        """`given` as Hydra wants it: a `+` before groups that have no default choice, and before nothing else known.
+    def normalize(self, overrides: Sequence[str]) -> list[str]:
+        """Return the overrides with the `+` that Hydra requires, which the user may write or omit.
 
-        So `+norm=pre` and `norm=pre` mean the same, and so do `+sweep=matrix` and `sweep=matrix`. Where another class
-        takes a choice's place, its options need no `+` either.
+        Hydra wants a `+` before groups without a default choice and none before groups with one. After this,
+        `+norm=pre` means `norm=pre`, and `sweep=matrix` means `+sweep=matrix`. Options of a group whose `_target_` is
+        overridden need no `+` either.
         """
-        chosen, keys = self.checker.default_choices, self.checker.keys
-        foreign = {match[1] for text in given if (match := re.match(r"\+*(\w+)\._target_=", text))}
+        defaults, keys = self.checker.default_choices, self.checker.keys
+        retargeted = {match[1] for text in overrides if (match := re.match(r"\+*(\w+)\._target_=", text))}
 
-        def plain(text: str) -> str:
+        def normalized(text: str) -> str:
             match = re.match(r"\+?([A-Za-z_]\w*)", text)
             if not match or match[1] not in keys:
                 return text
             bare = text.lstrip("+")
-            if match[1] in foreign and bare.startswith(f"{match[1]}."):
+            if match[1] in retargeted and bare.startswith(f"{match[1]}."):
                 return f"++{bare}"
-            return bare if match[1] in chosen or match[1] in SETTINGS else f"+{bare}"
+            return bare if match[1] in defaults or match[1] in SETTINGS else f"+{bare}"
 
-        return [plain(text) for text in given]
+        return [normalized(text) for text in overrides]
 
     def is_sweep(self, overrides: list[str]) -> bool:
-        """Whether a named sweep is among `overrides`."""
+        """Return whether the overrides choose a named sweep, `sweep=…`."""
         return any(override.key_or_group == "sweep" for override in self._parse(overrides))
 
     def jobs(
-        self, overrides: list[str], begin: Callable[[Cell], None] = lambda cell: None
+        self, overrides: list[str], on_first_cell: Callable[[Cell], None] = lambda cell: None
     ) -> list[tuple[list[str], Cell]]:
-        """The jobs of a sweep, each with its checked cell; those of a sweeper that searches are not known before.
+        """Compose and check every cell of a sweep.
 
-        `begin` gets the first cell before the others are composed, of which some may yet turn out wrong.
+        Args:
+            overrides: the normalized overrides of the sweep.
+            on_first_cell: called with the first cell before the others are composed, some of which may be refused.
+
+        Returns:
+            The overrides and the cell of each job; empty if a sweeper such as Optuna's chooses them as it goes.
+
+        Raises:
+            InputError: an override or a cell is not valid, or two configurations are the same cell.
+
         """
-        given = self._parse(overrides)
-        for override in given:
+        parsed = self._parse(overrides)
+        for override in parsed:
             self._check_key(override)
         config = self.sweep_config(overrides)
-        for key, kind in LAUNCHER_TYPES.items():
+        for key, value_type in LAUNCHER_TYPES.items():
             if key in config.hydra.launcher:
-                check_value(f"hydra.launcher.{key}", config.hydra.launcher[key], kind)
+                check_value(f"hydra.launcher.{key}", config.hydra.launcher[key], value_type)
         if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
-            self.cell([str(o.input_line) for o in given if not o.is_sweep_override()])
+            self.cell([str(o.input_line) for o in parsed if not o.is_sweep_override()])
             return []
-        combinations, is_kept = jobs(self.checker, config, overrides), condition(self.checker, config)
+        combinations, belongs = grid_jobs(self.checker, config, overrides), grid_filter(self.checker, config)
         composed = ((job, self._compose(job)) for job in combinations)
-        checked = ((job, self._checked_of_sweep(config)) for job, config in composed if is_kept(config))
+        checked = ((job, self._sweep_cell(config)) for job, config in composed if belongs(config))
         first = next(checked, None)
         if first is None:
-            raise InputError(f"hydra.sweeper: its conditions leave out all {len(combinations)} cells")
-        begin(first[1])
-        found = [first, *checked]
-        _check_apart(found)
-        return found
+            raise InputError(f"hydra.sweeper: its conditions exclude all {len(combinations)} cells")
+        on_first_cell(first[1])
+        jobs = [first, *checked]
+        _refuse_duplicates(jobs)
+        return jobs
 
     def sweep_config(self, overrides: list[str]) -> DictConfig:
-        """What Hydra composes of a sweep as a whole, once. Raises InputError."""
+        """Return the configuration of a sweep as a whole, composed once. Raises InputError."""
         if (key := tuple(overrides)) not in self._sweeps:
             self._sweeps[key] = self._load(overrides, RunMode.MULTIRUN)
         return self._sweeps[key]
@@ -119,7 +135,7 @@ class Composer:
         try:
             with hydra_errors_as_input_errors():
                 return self.loader.load_configuration(self.config_name, overrides, mode)
-        except OSError as error:  # what a file of options that cannot be read, or holds no mapping, makes of Hydra
+        except OSError as error:  # raised by Hydra if a YAML file cannot be read or holds no mapping
             raise InputError(str(error)) from error
 
     def _parse(self, overrides: list[str]) -> list[Override]:
@@ -127,28 +143,28 @@ class Composer:
             return OverridesParser.create(config_loader=self.loader).parse_overrides(overrides)
 
     def cell(self, overrides: list[str]) -> Cell:
-        """The cell that overrides without sweeps ask for, checked. Raises InputError."""
+        """Compose and check the cell of normalized overrides without swept values. Raises InputError."""
         return self._checked(self._compose(overrides))
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        """As _load, with a line on what is misspelled."""
-        given = self._parse(overrides)
-        for override in given:
+        """Load a configuration; if it fails, name the key that is misspelled."""
+        parsed = self._parse(overrides)
+        for override in parsed:
             self._check_key(override)
             if override.is_sweep_override():
                 raise InputError(f"{override.input_line}: several values need -m, as in resexp train -m …")
         try:
             return self._load(overrides)
         except InputError:
-            self._check_options([o for o in given if "." in o.key_or_group and not o.is_hydra_override()], overrides)
+            self._check_options([o for o in parsed if "." in o.key_or_group and not o.is_hydra_override()], overrides)
             raise
 
     def _checked(self, config: DictConfig) -> Cell:
         cell = self.checker.cell(config, config.hydra)
-        _ = cell.id  # it reads the data paths
+        _ = cell.id  # reads the data paths
         return cell
 
-    def _checked_of_sweep(self, config: DictConfig) -> Cell:
+    def _sweep_cell(self, config: DictConfig) -> Cell:
         cell = self._checked(config)
         tuning = cell.settings.tuning_seeds or []
         if tuning and not ({*tuning} < {*cell.settings.seed_list} and "lr" in cell.options["optimizer"]):
@@ -156,10 +172,10 @@ class Composer:
         return cell
 
     def _check_key(self, override: Override) -> None:
-        """Refuse an unknown key, group or option."""
+        """Raise InputError if a key, a group or a choice does not exist."""
         key = override.key_or_group.split(".")[0]
         if key == "hydra" and override.key_or_group == "hydra.mode":
-            raise InputError("hydra.mode: -m makes a sweep, its absence a single run")
+            raise InputError("hydra.mode: not supported; -m makes a sweep")
         if key not in self.checker.keys and not override.is_hydra_override():
             raise InputError(f"unknown key {key}{nearest(key, self.checker.keys)}")
         group = override.key_or_group
@@ -171,7 +187,7 @@ class Composer:
                     raise InputError(f"{group}={value}: no such {group}{nearest(value, options)}")
 
     def _check_options(self, options: list[Override], overrides: list[str]) -> None:
-        """Name the first of `options` that the chosen groups do not have."""
+        """Raise InputError for the first of `options` that its group does not have."""
         config = self._load([o for o in overrides if o not in {x.input_line for x in options}])
         for option in options:
             group, _, key = option.key_or_group.partition(".")
@@ -180,13 +196,13 @@ class Composer:
                 raise InputError(f"unknown key {group}.{key}{nearest(key, keys)}")
 
 
-def _check_apart(jobs: Sequence[tuple[list[str], Cell]]) -> None:
-    """Refuse two configurations of one cell, of which only one would be trained."""
-    known: dict[Any, tuple[list[str], Cell]] = {}
+def _refuse_duplicates(jobs: Sequence[tuple[list[str], Cell]]) -> None:
+    """Raise InputError if two different configurations are the same cell, of which only one would be trained."""
+    first_with_key: dict[Any, tuple[list[str], Cell]] = {}
     for job, cell in jobs:
-        other, same = known.setdefault(cell.key, (job, cell))
-        if same.config != cell.config:
-            one, two = (" ".join(o for o in mine if o not in its) for mine, its in ((other, job), (job, other)))
+        other_job, other = first_with_key.setdefault(cell.key, (job, cell))
+        if other.config != cell.config:
+            one, two = (" ".join(o for o in a if o not in b) for a, b in ((other_job, job), (job, other_job)))
             raise InputError(f"{two}: makes the same cell as {one}; choose one of them")
 
 

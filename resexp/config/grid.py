@@ -1,4 +1,7 @@
-"""The grid of a sweep: every combination of values, but for those that a condition leaves out."""
+"""The grid of a sweep: every combination of the swept values, filtered by the conditions `exclude` and `only`.
+
+A condition is a mapping from keys to a value or a list of values. It matches a cell whose value of each key is listed.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,8 +18,8 @@ from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
 
 Condition = Mapping[str, Any]
-WORDS = {"True": ("on", "true"), "False": ("off", "false"), "None": ("null",)}
-"""What YAML makes of a word, and the words it may have been."""
+YAML_WORDS = {"True": ("on", "true"), "False": ("off", "false"), "None": ("null",)}
+"""Words that YAML reads as booleans or null, by the string of that value."""
 
 
 class GridSweeper(Sweeper):
@@ -46,16 +49,26 @@ class GridSweeper(Sweeper):
 
 
 def is_grid(config: DictConfig) -> bool:
-    """Whether a configuration's sweeper is GridSweeper."""
+    """Return whether the sweeper of a configuration is GridSweeper."""
     return str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] == GridSweeper.__name__
 
 
-def jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:
-    """The overrides of every combination of a sweep: `config` is what `overrides` compose to. Raises InputError."""
+def grid_jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:
+    """Return the overrides of every combination of the swept values.
+
+    Args:
+        checker: knows the groups and their options.
+        config: the configuration of the sweep, composed from `overrides`.
+        overrides: the overrides of the sweep.
+
+    Raises:
+        InputError: an override or an entry of `hydra.sweeper.params` is malformed.
+
+    """
     parser = OverridesParser.create(config_loader=checker.loader)
     with hydra_errors_as_input_errors():
         given = parser.parse_overrides(overrides)
-    params = [_param(key, value, checker) for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+    params = [_param_override(key, value, checker) for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     tasks = [o for o in given if not o.is_hydra_override()]
     with hydra_errors_as_input_errors():
         (combinations,) = BasicSweeper.split_arguments([*parser.parse_overrides(params), *tasks], None)
@@ -63,48 +76,55 @@ def jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[lis
     return [[*hydra, *job] for job in combinations]
 
 
-def condition(checker: Checker, config: DictConfig) -> Callable[[DictConfig], bool]:
-    """Whether a combination, composed, is a cell of the sweep that `config` describes. Raises InputError."""
+def grid_filter(checker: Checker, config: DictConfig) -> Callable[[DictConfig], bool]:
+    """Return a predicate: does a composed job belong to the grid that `config` describes?
+
+    Raises:
+        InputError: a condition in `config` is malformed.
+
+    """
     exclude, only = (_conditions(name, config.hydra.sweeper.get(name), checker) for name in ("exclude", "only"))
 
-    def is_kept(job: DictConfig) -> bool:
-        return not any(_holds(c, job) for c in exclude) and (not only or any(_holds(c, job) for c in only))
+    def belongs(job: DictConfig) -> bool:
+        is_excluded = any(_matches(job, condition) for condition in exclude)
+        return not is_excluded and (not only or any(_matches(job, condition) for condition in only))
 
-    return is_kept
+    return belongs
 
 
-def _param(key: str, value: Any, checker: Checker) -> str:
-    """A swept key as an override; a list of plain values is short for a comma-separated text."""
+def _param_override(key: str, value: Any, checker: Checker) -> str:
+    """Return a swept key as an override; a list of plain values stands for a comma-separated string."""
     options = checker.loader.get_group_options(key) if key in checker.groups else []
 
     def word(v: Any) -> str:
-        return next((w for w in WORDS.get(str(v), ()) if w in options), WORDS.get(str(v), (str(v),))[-1])
+        return next((w for w in YAML_WORDS.get(str(v), ()) if w in options), YAML_WORDS.get(str(v), (str(v),))[-1])
 
     if OmegaConf.is_list(value):
         return f"{key}={','.join(map(word, value))}"
     return f"{key}={word(value)}"
 
 
-def _conditions(name: str, given: Any, checker: Checker) -> list[dict[str, Any]]:
-    conditions = OmegaConf.to_container(given) if OmegaConf.is_config(given) else given or []
+def _conditions(name: str, value: Any, checker: Checker) -> list[dict[str, Any]]:
+    """Return the conditions of `exclude` or `only`. Raises InputError if one is malformed or has an unknown key."""
+    conditions = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value or []
     if not isinstance(conditions, list) or not all(isinstance(c, dict) and c for c in conditions):
         raise InputError(f"hydra.sweeper.{name}: expected a list of mappings, as in [{{norm: post, residual: [on]}}]")
     for key in (str(key) for condition in conditions for key in condition):
         group, _, option = key.partition(".")
         if group not in checker.keys:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(key, checker.keys)}")
-        known = {k for choice in checker.loader.get_group_options(group) for k in checker.yaml_content(group, choice)}
-        if option and option not in known:
-            raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(option, known)}")
+        options = {k for choice in checker.loader.get_group_options(group) for k in checker.yaml_content(group, choice)}
+        if option and option not in options:
+            raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(option, options)}")
     return [c for c in conditions if isinstance(c, dict)]
 
 
-def _holds(condition: Mapping[str, Any], config: DictConfig) -> bool:
-    choices = config.hydra.runtime.choices
+def _matches(job: DictConfig, condition: Mapping[str, Any]) -> bool:
+    choices = job.hydra.runtime.choices
 
-    def is_among(key: str, wanted: Any) -> bool:
-        have = str(choices[key] if key in choices else OmegaConf.select(config, key))
-        values = wanted if isinstance(wanted, list) else [wanted]
-        return any(have == str(v) or have in WORDS.get(str(v), ()) for v in values)
+    def is_listed(key: str, listed: Any) -> bool:
+        value = str(choices[key] if key in choices else OmegaConf.select(job, key))
+        candidates = listed if isinstance(listed, list) else [listed]
+        return any(value == str(v) or value in YAML_WORDS.get(str(v), ()) for v in candidates)
 
-    return all(is_among(key, wanted) for key, wanted in condition.items())
+    return all(is_listed(key, listed) for key, listed in condition.items())

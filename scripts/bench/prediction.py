@@ -51,7 +51,7 @@ def signals(seen: ProbeResult) -> tuple[float, float, float]:
 def predict(overrides: Sequence[str], results: Path) -> Iterator[Predicted]:
     """Train the cells that are not, and look at the initialization of each that has a verdict."""
     composer = Composer()
-    given = composer.overrides([SWEEP, *overrides])
+    given = composer.normalize([SWEEP, *overrides])
     jobs = composer.jobs(given)
     cells = {cell.id: cell for _, cell in jobs}
     os.chdir(results)

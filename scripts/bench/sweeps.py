@@ -43,7 +43,7 @@ def overhead() -> float:
 def composing() -> float:
     """Seconds to compose and check a cell."""
     code = (
-        "import time; from resexp.config.compose import Composer; c = Composer(); o = c.overrides(['sweep=matrix']);"
+        "import time; from resexp.config.compose import Composer; c = Composer(); o = c.normalize(['sweep=matrix']);"
         " t = time.perf_counter(); n = len(c.jobs(o)); print((time.perf_counter() - t) / n)"
     )
     return float(command([sys.executable, "-c", code]).output.split()[-1])

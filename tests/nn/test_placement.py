@@ -19,7 +19,7 @@ def test_a_users_yaml_sets_the_flags_freely(tmp_path, module):
     target = f"_target_: resexp.nn.{module}.Placement"
     (tmp_path / "norm" / "mine.yaml").write_text(f"# Everywhere.\n{target}\npre: true\ninner_post: true\npost: true\n")
     composer = Composer(str(tmp_path))
-    everywhere = composer.cell(composer.overrides(["norm=mine"])).options["norm"]
+    everywhere = composer.cell(composer.normalize(["norm=mine"])).options["norm"]
     assert factory(everywhere)() == Placement(pre=True, inner_post=True, post=True)
-    changed = composer.cell(composer.overrides(["norm=mine", "norm.pre=false"])).options["norm"]
+    changed = composer.cell(composer.normalize(["norm=mine", "norm.pre=false"])).options["norm"]
     assert factory(changed)() == Placement(pre=False, inner_post=True, post=True)

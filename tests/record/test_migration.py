@@ -41,7 +41,7 @@ def old(tmp_path):
 @pytest.fixture
 def same(composer, tmp_path):
     """A function that composes the cell `pre+residual` of OLD, with more overrides."""
-    return lambda *more: composer.cell(composer.overrides([*SAME, f"outputs={tmp_path / 'outputs'}", *more]))
+    return lambda *more: composer.cell(composer.normalize([*SAME, f"outputs={tmp_path / 'outputs'}", *more]))
 
 
 def _contents(outputs):

@@ -23,7 +23,7 @@ SEARCH = ("depth", "-m", *SMALL, "norm=none", "residual=on,off", "depth=2,16", "
 
 
 def _arms(composer, *overrides):
-    return arms(composer, composer.overrides([*overrides]))
+    return arms(composer, composer.normalize([*overrides]))
 
 
 def _answered(arm, trains):

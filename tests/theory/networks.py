@@ -46,7 +46,7 @@ def overrides(arm: Arm, width: int) -> list[str]:
 
 def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
     """The arm's blocks in float64, on normal streams as the arm has them, under random linear losses."""
-    cell = composer.cell(composer.overrides(overrides(arm, width)))
+    cell = composer.cell(composer.normalize(overrides(arm, width)))
     model, parts, scheme = factory(cell.options["model"]), block_config(cell), factory(cell.options["init"])()
 
     def network(seed):
