@@ -1,6 +1,7 @@
-"""Hydra's loader over conf/ and the user's directory, and what the rest of Hydra is told about this program."""
+"""Hydra's loader for conf/ and the user's directory, the settings' defaults, and the text of `resexp train --help`."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -10,62 +11,74 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from resexp.config.settings import SETTINGS, conf_dir
+from resexp.config.values import shown
 
-HELP = """resexp train [OVERRIDES]: train all seeds of a cell at once, or of every cell of a sweep (-m).
+HELP = """resexp train [OVERRIDES]: train a cell, all its seeds at once; with -m, every cell of a sweep
 
-Choices (GROUP=OPTION; +GROUP=OPTION means the same)
+Choices: GROUP=OPTION
 $APP_CONFIG_GROUPS
-Settings (KEY=VALUE)
+Default choices: {choices}
+
+Settings: KEY=VALUE [default]
 {settings}
 
-An option's own keys: GROUP.KEY=VALUE, for example optimizer.lr=3e-3. All of them: resexp train --cfg job
+Options of a choice: GROUP.KEY=VALUE, such as optimizer.lr=3e-3; resexp train --cfg job prints all of them
 
 Flags
-  -m, --multirun    a sweep: every combination of comma-separated values
-  --config-dir DIR  your own options: DIR/GROUP/OPTION.yaml
-  --dry-run         the cells, which of them are done, and an estimate of time and memory for the others
+  -m, --multirun    train a sweep: every combination of comma-separated values
+  --config-dir DIR  add your own options, DIR/GROUP/OPTION.yaml
+  --dry-run         list the cells and which are done; estimate time and memory for the others
   --cfg job         print the configuration instead of training
-  --info            what Hydra composed it from
-  --hydra-help      the flags and groups of Hydra itself
+  --info            print how Hydra composed the configuration
+  --hydra-help      print the flags and groups of Hydra itself
 """
 
 
 def register() -> None:
-    """Tell Hydra the settings and the text of `resexp train --help`."""
+    """Register the defaults of the settings and the text of `resexp train --help` with Hydra."""
     width = max(map(len, SETTINGS))
-    settings = "\n".join(f"  {n:{width}}  {f.metadata['help']} [{_shown(f.default)}]" for n, f in SETTINGS.items())
+    text = HELP.format(
+        choices=" ".join(_default_choices()),
+        settings="\n".join(f"  {name:{width}}  {_setting_help(name)}" for name in SETTINGS),
+    )
     store = ConfigStore.instance()
     store.store(name="settings", node={name: f.default for name, f in SETTINGS.items()})
-    store.store(
-        group="hydra/help",
-        name="resexp",
-        node={"app_name": "resexp train", "header": "", "footer": "", "template": HELP.format(settings=settings)},
-    )
+    node = {"app_name": "resexp train", "header": "", "footer": "", "template": text}
+    store.store(group="hydra/help", name="resexp", node=node)
 
 
-def _shown(value: object) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def _default_choices() -> Iterator[str]:
+    for entry in OmegaConf.load(conf_dir() / "config.yaml").defaults:
+        if OmegaConf.is_dict(entry):
+            yield from (f"{group}={choice}" for group, choice in entry.items() if " " not in str(group))
+
+
+def _setting_help(name: str) -> str:
+    setting = SETTINGS[name]
+    words = setting.metadata["type"].words if setting.metadata["type"].is_choice else ()
+    choices = f" {{{','.join(words)}}}" if words else ""
+    return f"{setting.metadata['help']}{choices} [{shown(setting.default)}]"
 
 
 class Repository(CachingConfigRepository):
-    """Hydra's, whose files Hydra copies, all of them, for every composition and question; here, just what is read."""
+    """Hydra's cache of YAML files, which Hydra copies for every composition; here, a copy shares the files."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Repository":
-        """Another view of the same files, with a search path of its own."""
-        view = copy.copy(self)
-        view.delegate = copy.deepcopy(self.delegate, memo)
-        return view
+        """Return a repository with a search path of its own that shares the files."""
+        other = copy.copy(self)
+        other.delegate = copy.deepcopy(self.delegate, memo)
+        return other
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """As CachingConfigRepository.load_config; the caller may change the result."""
+        """Return a copy of a file's content, which the caller may change."""
         return copy.deepcopy(super().load_config(config_path))
 
 
 class Loader(ConfigLoaderImpl):
-    """Hydra's loader, reading every file once and composing every cell once, however often Hydra asks for it."""
+    """Hydra's loader, except that it reads every file and composes every configuration only once."""
 
     def __init__(self, config_dir: str | None) -> None:
         path = create_config_search_path(str(conf_dir()))
@@ -77,7 +90,7 @@ class Loader(ConfigLoaderImpl):
         self._composed: dict[tuple[object, ...], DictConfig] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what is composed: Hydra copies its loader with each job that it sends elsewhere."""
+        """Leave out composed configurations, since Hydra pickles its loader with each job for another machine."""
         return {**self.__dict__, "_composed": {}}
 
     def load_configuration(
@@ -88,7 +101,7 @@ class Loader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """As ConfigLoaderImpl.load_configuration."""
+        """Compose a configuration, or return a copy of it if it was composed before."""
         key = (config_name, tuple(overrides), run_mode, validate_sweep_overrides)
         if key not in self._composed:
             self._composed[key] = super().load_configuration(

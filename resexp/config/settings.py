@@ -36,18 +36,16 @@ class Settings:
 
     depth: int = setting(16, integer(1, 100_000), "number of residual blocks")
     width: int = setting(64, integer(1, 1_000_000), "width of the residual stream")
-    activation: str = setting(
-        "relu", one_of("relu", "gelu", "tanh", "silu", "identity"), "activation function φ of the blocks"
-    )
+    activation: str = setting("relu", one_of("relu", "gelu", "tanh", "silu", "identity"), "activation function")
     seeds: int | list[int] = setting(5, SEEDS, "replicates: n for seeds 0 … n−1, or a list of seeds", identity=False)
     steps: int = setting(300, integer(1, 1_000_000_000), "optimizer steps")
     batch_size: int = setting(128, integer(1, 1_000_000_000), "samples per step and replicate")
     clip: float | None = setting(None, OPTIONAL_POSITIVE, "maximum gradient norm of a replicate; null: no clipping")
-    precision: str = setting("float32", one_of("float32", "float64"), "floating-point type of weights and activations")
+    precision: str = setting("float32", one_of("float32", "float64"), "type of weights and activations")
     pack: str = setting(
         "auto",
         one_of("auto", "vmap", "plain"),
-        "vmap: train replicates together; plain: one by one; auto: by model and device",
+        "train replicates together (vmap) or one by one (plain); auto: by model and device",
     )
     device: str = setting("auto", DEVICE, "auto: cuda if available, else cpu", identity=False)
     threads: int | str = setting("auto", integer(1, 1024, "auto"), "CPU threads; auto: torch's choice", identity=False)
@@ -69,7 +67,7 @@ class Settings:
     metric: str = setting(
         "loss_val",
         one_of("loss_train", "loss_val", "accuracy_val"),
-        "what a search, such as Optuna's, optimizes: the mean over seeds",
+        "mean over seeds that a search, such as Optuna's, optimizes",
         identity=False,
     )
     outputs: str = setting("outputs", STRING, "directory for results", identity=False)

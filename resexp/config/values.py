@@ -18,12 +18,14 @@ class ValueType:
         expects: the description in an error message, after "expected".
         accepts: whether a value is valid.
         words: the valid words, from which an error suggests the nearest.
+        is_choice: whether nothing else is valid.
 
     """
 
     expects: str
     accepts: Callable[[Any], bool]
     words: tuple[str, ...] = ()
+    is_choice: bool = False
 
 
 def _is_integer(value: object) -> bool:
@@ -44,7 +46,7 @@ def integer(minimum: int, maximum: int, *words: str) -> ValueType:
 
 def one_of(*words: str) -> ValueType:
     """Return the type of a choice among `words`."""
-    return ValueType("one of " + ", ".join(words), lambda v: v in words, words)
+    return ValueType("one of " + ", ".join(words), lambda v: v in words, words, is_choice=True)
 
 
 def _are_seeds(value: Any) -> bool:
@@ -124,10 +126,14 @@ def value_type_of(name: str, default: object) -> ValueType:
     return next((value_type for type_, value_type in TYPES_BY_DEFAULT if isinstance(default, type_)), MAPPING)
 
 
+def shown(value: object) -> str:
+    """Return a value as it is written in an override."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def check_value(key: str, value: object, value_type: ValueType) -> None:
     """Raise InputError unless `value` is of `value_type`; `key` is its name in the message."""
     if not value_type.accepts(value):
-        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
         close = difflib.get_close_matches(str(value).lower(), value_type.words, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise InputError(f"{key}={shown}: expected {value_type.expects}{hint}")
+        raise InputError(f"{key}={shown(value)}: expected {value_type.expects}{hint}")
