@@ -1,5 +1,5 @@
-"""What is measured inside a network, layer by layer: a file per quantity.
+"""What is measured inside a network.
 
-Each is a function of a `Probe`. What it gives is (R,) of the whole network, (R, L) of its L blocks, or (R, L + 1) of
-the stream before, between and after them; None where the network has no such thing.
+`suite` decides what is measured and when, and `quantities` holds the quantities. A quantity is a function of a `probe`,
+which runs the network by `tracing`: it records what passes between the blocks, which `blocks` finds, and inside them.
 """

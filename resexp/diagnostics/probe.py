@@ -1,10 +1,10 @@
-"""What a diagnostic looks at: replicates of a network, and a batch."""
+"""What a quantity is measured from: replicates of a network, and a batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,18 +14,22 @@ from torch.utils._pytree import tree_map, tree_map_only
 
 from resexp.config.errors import InputError
 from resexp.diagnostics.blocks import find_blocks
-from resexp.diagnostics.tracing import Trace, first_of, trace
+from resexp.diagnostics.tracing import Trace, first_output, trace
 from resexp.seeding import key
 
 # Shapes: R replicates, B batch, L blocks.
 
-T = TypeVar("T")
-
 
 def cross_entropy(output: Any, y: Tensor) -> Tensor:
-    """The mean over the batch, and over the tokens where each has a target, in nats; of several outputs, of the first.
+    """Return the mean cross-entropy in nats over samples, or over tokens if each has a target.
 
-    Raises InputError where that is no tensor of logits.
+    Args:
+        output: logits, or several outputs of which the first is logits.
+        y: targets.
+
+    Raises:
+        InputError: the output is no tensor of logits.
+
     """
     logits = first_tensor(output)
     if logits.ndim < 2:
@@ -34,8 +38,8 @@ def cross_entropy(output: Any, y: Tensor) -> Tensor:
 
 
 def first_tensor(output: Any) -> Tensor:
-    """A network's output, or the first of several. Raises InputError where that is no tensor."""
-    first = first_of(output)
+    """Return the output of a network, or the first of several. Raises InputError if that is no tensor."""
+    first = first_output(output)
     if not isinstance(first, Tensor):
         raise InputError(f"an output of type {type(first).__name__}; give a loss that takes it")
     return first
@@ -43,23 +47,23 @@ def first_tensor(output: Any) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """R replicates of a network at one moment, and the batch that they are looked at with.
+    """R replicates of a network at one moment, and the batch they are measured on.
 
-    A diagnostic measures without changing anything: buffers are copies, dropout is off, random numbers come from
-    `generator`. The network is in training mode, so that a norm over the batch is that of training.
+    Measuring changes nothing: each call gets copies of the buffers, dropout is off, and random numbers come from
+    `generator`. The network is in training mode, so normalizers use the statistics of the batch.
 
     Attributes:
-        network: its code; parameters and buffers are given to each call.
+        network: its code; each call gets parameters and buffers.
         blocks: the names of its blocks.
-        params, buffers: of all replicates, (R, …).
+        params, buffers: by name, (R, …).
         x, y: the batch, the same for all replicates.
-        loss: of an output and y.
-        headless: whether the gradients are of the loss of h_L, in place of the output.
-        vmapped: whether replicates go through the network at once; else R is 1.
-        updated: the parameters one training step later, where there was one.
-        preconditioner: gives what the optimizer divides gradients by, by parameter, (R, …); None where it does not.
-        lr: what the one step of `one_step` takes.
-        shapes: those of one replicate's streams by the number of samples, found on the way.
+        loss: a function of the output and y.
+        headless: take the gradients of the loss of h_L instead of the output.
+        vmapped: run all replicates in one call; otherwise R is 1.
+        updated: the parameters one training step later, if there is one.
+        preconditioner: returns the optimizer's divisors of the gradients by parameter, (R, …), or None.
+        lr: the learning rate, for the quantity `one_step`.
+        stream_shapes: a cache, the shapes of one replicate's streams by number of samples.
 
     """
 
@@ -75,121 +79,142 @@ class Probe:
     updated: Mapping[str, Tensor] | None = None
     preconditioner: Callable[[], Mapping[str, Tensor] | None] = lambda: None
     lr: float = 1e-3
-    shapes: dict[int, list[torch.Size]] = field(default_factory=dict)
+    stream_shapes: dict[int, list[torch.Size]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """R."""
+        """Return R."""
         return len(next(iter(self.params.values())))
 
-    def few(self, most: int) -> "Probe":
-        """The same with no more than `most` samples; all of them where they depend on one another."""
-        return self if self.mixes or len(self.x) <= most else replace(self, x=self.x[:most], y=self.y[:most])
+    def first_samples(self, count: int) -> "Probe":
+        """Return the probe with at most `count` samples, or with all if they depend on each other."""
+        if self.mixes_samples or len(self.x) <= count:
+            return self
+        return replace(self, x=self.x[:count], y=self.y[:count])
 
     def repeated(self, count: int) -> "Probe":
-        """The same with `count` samples, the batch over and over."""
+        """Return the probe with `count` samples, cycling through the batch."""
         index = torch.arange(count, device=self.x.device) % len(self.x)
         return replace(self, x=self.x[index], y=self.y[index])
 
-    def run(self, params: Mapping[str, Tensor] | None = None, taps: Sequence[Tensor] = (), **how: Any) -> Trace:
-        """A call of all replicates, with `params` in place of theirs; `taps` and `how` as in `tracing.trace`."""
+    def run(
+        self, params: Mapping[str, Tensor] | None = None, perturbations: Sequence[Tensor] = (), **options: Any
+    ) -> Trace:
+        """Run all replicates, with their parameters or other `params`; see `tracing.trace` for the rest."""
 
-        def call(params: dict[str, Tensor], buffers: dict[str, Tensor], taps: list[Tensor]) -> Trace:
-            return trace(self.network, self.blocks, params | buffers, self.x, taps, **how)
+        def call(params: dict[str, Tensor], buffers: dict[str, Tensor], perturbations: list[Tensor]) -> Trace:
+            return trace(self.network, self.blocks, params | buffers, self.x, perturbations, **options)
 
-        given = (dict(params or self.params), {n: b.clone() for n, b in self.buffers.items()}, [*taps])
+        args = (dict(params or self.params), {n: b.clone() for n, b in self.buffers.items()}, [*perturbations])
         if self.vmapped:
-            return vmap(call)(*given)
-        return tree_map_only(Tensor, lambda t: t[None], call(*tree_map(lambda t: t[0], given)))  # type: ignore[no-any-return]
+            return vmap(call)(*args)
+        return tree_map_only(Tensor, lambda t: t[None], call(*tree_map(lambda t: t[0], args)))  # type: ignore[no-any-return]
 
     def losses(self, output: Any) -> Tensor:
-        """The loss of each replicate, (R,)."""
+        """Return the loss of each replicate, (R,)."""
 
-        def part(r: int) -> Any:
+        def of_replicate(r: int) -> Any:
             return tree_map_only(Tensor, lambda t: t[r], output)
 
-        return torch.stack([self.loss(part(r), self.y) for r in range(len(self))])
+        return torch.stack([self.loss(of_replicate(r), self.y) for r in range(len(self))])
 
-    def taps(self) -> list[Tensor]:
-        """Zeros to be added to each stream, by which to derive."""
-        if len(self.x) not in self.shapes:
+    def perturbations(self) -> list[Tensor]:
+        """Return zeros of the shapes of h_0 … h_L that require gradients; `run` adds them to the streams."""
+        if len(self.x) not in self.stream_shapes:
             with torch.no_grad():
                 first = {name: v[0].clone() for name, v in {**self.params, **self.buffers}.items()}
-                self.shapes[len(self.x)] = [h.shape for h in trace(self.network, self.blocks, first, self.x).streams]
+                streams = trace(self.network, self.blocks, first, self.x).streams
+                self.stream_shapes[len(self.x)] = [h.shape for h in streams]
         like = next(iter(self.params.values()))
-        return [like.new_zeros(len(self), *shape).requires_grad_() for shape in self.shapes[len(self.x)]]
+        return [like.new_zeros(len(self), *shape).requires_grad_() for shape in self.stream_shapes[len(self.x)]]
+
+    def leaves(self) -> dict[str, Tensor]:
+        """Return the parameters as leaves of a new autograd graph."""
+        return {name: p.detach().requires_grad_() for name, p in self.params.items()}
+
+    def generator(self, name: str) -> torch.Generator:
+        """Return a CPU generator of random numbers, the same in all replicates and arms."""
+        return torch.Generator().manual_seed(key("diagnostics", name))
+
+    def weight_matrices(self, number: int) -> dict[str, Tensor]:
+        """Return the parameters of block `number`, 0-based, with two or more axes: name in the block → (R, …)."""
+        prefix = f"{self.blocks[number]}."
+        return {name.removeprefix(prefix): self.params[name] for name in self._matrix_names[number]}
+
+    def block_norms(self, blocks: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Return the joint norm of each block's tensors (R, …), as (R, L); NaN for a block without tensors."""
+        nan_R = self.x.new_full((len(self),), torch.nan, dtype=torch.float64)
+        norms_R = [replicate_norms(part) for parts in blocks for part in parts or [nan_R]]
+        squares = torch.stack(norms_R, 1).square().split([len(parts) or 1 for parts in blocks], 1)
+        return torch.stack([square.sum(1) for square in squares], 1).sqrt()
 
     @cached_property
     def trace(self) -> Trace:
-        """A call, with what is inside the blocks, without gradients."""
-        return self._pass[0]
+        """The trace of a call, with what is inside the blocks, detached."""
+        return self._backward[0]
 
     @cached_property
     def stream_grads(self) -> list[Tensor]:
         """∂loss/∂h_l, l = 0 … L, each (R, B, …)."""
-        return self._pass[1]
+        return self._backward[1]
 
     @cached_property
     def grads(self) -> dict[str, Tensor]:
         """∂loss/∂W of each parameter, (R, …)."""
-        return self._pass[2]
+        return self._backward[2]
 
     @cached_property
-    def _pass(self) -> tuple[Trace, list[Tensor], dict[str, Tensor]]:
-        taps, params = self.taps(), self.leaves()
-        seen = self.run(params, taps, inside=True)
-        loss = self.losses(seen.streams[-1] if self.headless else seen.output).sum()
-        grads = torch.autograd.grad(loss, [*taps, *params.values()], materialize_grads=True)
-        named = dict(zip(params, grads[len(taps) :], strict=True))
-        detached: Trace = tree_map_only(Tensor, lambda t: t.detach(), seen)
-        return detached, [*grads[: len(taps)]], named
-
-    def leaves(self) -> dict[str, Tensor]:
-        """The parameters, by which to derive."""
-        return {name: p.detach().requires_grad_() for name, p in self.params.items()}
-
-    @cached_property
-    def known(self) -> dict[str, Any]:
-        """What quantities that have something in common leave for one another."""
+    def cache(self) -> dict[str, Any]:
+        """Intermediate results that several quantities share."""
         return {}
 
     @cached_property
-    def mixes(self) -> bool:
-        """Whether a sample's stream depends on the others of the batch, as behind a norm over it."""
+    def mixes_samples(self) -> bool:
+        """Whether the stream of a sample depends on the others in the batch, as with batch normalization."""
         if len(self.x) == 1:
             return False
-        taps = self.taps()
-        end = self.run(taps=taps).streams[-1]
-        (grad,) = torch.autograd.grad(end[:, 0].sum(), taps[0], materialize_grads=True)
-        return bool((grad[:, 1:].abs() > 0).any())  # not so where it is NaN
-
-    def weights(self, number: int) -> dict[str, Tensor]:
-        """The weights of block `number`, 0-based, that are matrices or more, by their names in the block: (R, …)."""
-        prefix = f"{self.blocks[number]}."
-        return {name.removeprefix(prefix): self.params[name] for name in self._matrices[number]}
+        perturbations = self.perturbations()
+        end = self.run(perturbations=perturbations).streams[-1]
+        (grad,) = torch.autograd.grad(end[:, 0].sum(), perturbations[0], materialize_grads=True)
+        return bool((grad[:, 1:].abs() > 0).any())  # false for NaN
 
     @cached_property
-    def _matrices(self) -> list[list[str]]:
-        """The names of the weights of each block."""
-        found: dict[str, list[str]] = {block: [] for block in self.blocks}
+    def _backward(self) -> tuple[Trace, list[Tensor], dict[str, Tensor]]:
+        perturbations, params = self.perturbations(), self.leaves()
+        record = self.run(params, perturbations, inside=True)
+        loss = self.losses(record.streams[-1] if self.headless else record.output).sum()
+        grads = torch.autograd.grad(loss, [*perturbations, *params.values()], materialize_grads=True)
+        param_grads = dict(zip(params, grads[len(perturbations) :], strict=True))
+        detached: Trace = tree_map_only(Tensor, lambda t: t.detach(), record)
+        return detached, [*grads[: len(perturbations)]], param_grads
+
+    @cached_property
+    def _matrix_names(self) -> list[list[str]]:
+        names: dict[str, list[str]] = {block: [] for block in self.blocks}
         for name in (name for name, p in self.params.items() if p.ndim > 2):
-            for outer in accumulate(name.split("."), "{}.{}".format):
-                found.get(outer, []).append(name)
-        return [*found.values()]
-
-    def per_replicate(self, measure: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """`measure` of each replicate's part of some tensors, (R,)."""
-        return torch.stack([measure(*parts) for parts in zip(*tensors, strict=True)])
-
-    def generator(self, name: str) -> torch.Generator:
-        """Random numbers of the CPU that are the same in every replicate and arm."""
-        return torch.Generator().manual_seed(key("diagnostics", name))
+            for prefix in accumulate(name.split("."), "{}.{}".format):
+                names.get(prefix, []).append(name)
+        return [*names.values()]
 
 
-def probe_of(module: nn.Module, x: Tensor, y: Tensor, pattern: str | None = None, **more: Any) -> Probe:
-    """A module as it stands, R being 1. `more`: other attributes of the Probe. Raises as `find_blocks`.
+def probe_of(module: nn.Module, x: Tensor, y: Tensor, pattern: str | None = None, **fields: Any) -> Probe:
+    """Return a probe of one module, R = 1.
 
-    Whoever asks sees to it that the module is in training mode and its dropout off.
+    Args:
+        module: in training mode and without dropout.
+        x, y: the batch.
+        pattern: selects the blocks, see `find_blocks`.
+        **fields: other attributes of `Probe`.
+
+    Raises:
+        InputError: the module has no blocks.
+
     """
     params = {name: p.detach()[None] for name, p in module.named_parameters()}
     buffers = {name: b.detach()[None] for name, b in module.named_buffers()}
-    return Probe(module, find_blocks(module, pattern), params, buffers, x, y, **more)
+    return Probe(module, find_blocks(module, pattern), params, buffers, x, y, **fields)
+
+
+def replicate_norms(x: Tensor) -> Tensor:
+    """Return the norm of each replicate's part of x, (R,), in float64 because the square may overflow in float32."""
+    out: Tensor = torch.linalg.vector_norm(x.reshape(len(x), -1), dim=1, dtype=torch.float64)
+    return out

@@ -38,7 +38,8 @@ class Timed(Suite):
     """A suite that knows how long it took."""
 
     def __init__(self, suite: Suite) -> None:
-        self.usual, self.expensive, self.blocks, self.seconds = suite.usual, suite.expensive, suite.blocks, 0.0
+        self.quantities, self.expensive, self.blocks = suite.quantities, suite.expensive, suite.blocks
+        self.seconds = 0.0
 
     def __call__(self, probe: Probe, *, expensive: bool) -> dict[str, Tensor]:
         began = time.thread_time()

@@ -1,4 +1,4 @@
-"""Blocks are found in networks of all sorts, as they come."""
+"""The blocks of networks of all sorts are found by structure or by name."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def encoder():
 def vision_transformer():
     sizes = {"image_size": 32, "patch_size": 8, "num_layers": 3, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
     network = torchvision.models.VisionTransformer(**sizes)
-    nn.init.normal_(network.heads.head.weight)  # which is 0 as it comes, so that no gradient gets beyond it
+    nn.init.normal_(network.heads.head.weight)  # 0 by default, so that no gradient would pass it
     return network
 
 
@@ -41,15 +41,15 @@ def vision_transformer():
         (lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()), 2, "0", "2"),
     ],
 )
-def test_by_structure(make, count, first, last):
+def test_blocks_are_found_by_structure(make, count, first, last):
     with torch.device("meta"):
-        found = find_blocks(make())
-    assert (len(found), found[0], found[-1]) == (count, first, last)
+        blocks = find_blocks(make())
+    assert (len(blocks), blocks[0], blocks[-1]) == (count, first, last)
 
 
 @pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    "options",
+    "overrides",
     [
         ("model=mlp",),
         ("model=conv",),
@@ -61,13 +61,13 @@ def test_by_structure(make, count, first, last):
     ],
     ids=" ".join,
 )
-def test_in_every_model_of_the_zoo(build_network, options, depth):
-    found = find_blocks(build_network("norm=pre", *options, f"depth={depth}", "width=8"))
-    each, step = 2 if "model=transformer" in options else 1, 2 if "model=resnet" in options else 1
-    assert found == [f"blocks.{i * step}" for i in range(depth * each)]
+def test_blocks_of_every_shipped_model_are_found(build_network, overrides, depth):
+    blocks = find_blocks(build_network("norm=pre", *overrides, f"depth={depth}", "width=8"))
+    per_layer, step = 2 if "model=transformer" in overrides else 1, 2 if "model=resnet" in overrides else 1
+    assert blocks == [f"blocks.{i * step}" for i in range(depth * per_layer)]
 
 
-def test_by_pattern():
+def test_blocks_are_found_by_pattern():
     with torch.device("meta"):
         resnet = torchvision.models.resnet50()
     assert find_blocks(resnet, "layer4.*") == ["layer4.0", "layer4.1", "layer4.2"]
@@ -86,18 +86,18 @@ def test_by_pattern():
         (encoder, (2, 5, 16), 3),
     ],
 )
-def test_networks_as_they_come_can_be_looked_into(make, shape, layers):
+def test_networks_of_others_are_measured_and_stay_unchanged(make, shape, layers):
     torch.manual_seed(0)
     module = make()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     y = torch.randint(8, shape[:2] if len(shape) == 3 else shape[:1])
-    found = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), expensive=False)
-    assert found["stream_rms"].shape == found["stream_grad"].shape == (1, layers + 1)
-    assert found["weight_grad"].shape == found["branch_skip"].shape == (1, layers)
-    assert ("dead_fraction" in found) == (make is not vision_transformer)  # which has GELUs
-    assert ("query_grad" in found) == (make is not torchvision.models.resnet50)
+    values = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), expensive=False)
+    assert values["stream_rms"].shape == values["stream_grad"].shape == (1, layers + 1)
+    assert values["weight_grad"].shape == values["branch_skip"].shape == (1, layers)
+    assert ("dead_fraction" in values) == (make is not vision_transformer)  # it has GELUs
+    assert ("query_grad" in values) == (make is not torchvision.models.resnet50)
     for name in ("stream_rms", "stream_grad", "weight_grad"):
-        assert (found[name] > 0).all()
+        assert (values[name] > 0).all()
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert not module._forward_hooks
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())

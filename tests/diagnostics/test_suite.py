@@ -1,6 +1,5 @@
-"""What is measured when, and that each quantity is told of wherever it has to be."""
+"""Which quantities are measured when; every quantity is documented."""
 
-import importlib
 import re
 from pathlib import Path
 
@@ -8,39 +7,43 @@ import pytest
 
 from resexp.analysis.quantities import DISPLAYS, NETWORK_WIDE
 from resexp.config.errors import InputError
+from resexp.diagnostics.quantities import shipped_quantities
 from resexp.diagnostics.suite import Suite
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "resexp" / "diagnostics"
-QUANTITIES = [f.stem for f in sorted(PACKAGE.glob("*.py")) if re.search(rf"^def {f.stem}\(", f.read_text(), re.M)]
+ONLY_BY_NAME = {"preconditioned_sharpness"}
+"""Quantities that no level measures, because they would exceed its budget of time."""
 
 
-def test_it_looks_ever_more_seldom():
+def test_measurements_become_less_frequent():
     due = [step for step in range(2000) if Suite((), ()).is_due(step)]
     assert due == [0, 1, 3, 10, 30, 100, 300, 1000]
 
 
-BY_NAME = {"preconditioned_sharpness"}  # where it is asked for: with it full would cost more than it may
-
-
-@pytest.mark.parametrize("quantity", QUANTITIES)
-def test_each_quantity_is_explained_and_shown(quantity):
-    """Definition and shape, unit, cost and source in its docstring; a row in the README; a title."""
-    said = getattr(importlib.import_module(f"resexp.diagnostics.{quantity}"), quantity).__doc__
-    for word in ("Unit: ", "Cost: ", "(R"):
-        assert word in said
+@pytest.mark.parametrize("quantity", sorted(shipped_quantities()))
+def test_every_quantity_is_documented_and_has_a_title(quantity):
+    first_line, *lines = shipped_quantities()[quantity].__doc__.splitlines()
+    assert len(first_line) > 20
+    fields = [line.split(":")[0].strip() for line in lines if re.match(r" *(Shape|Unit|Cost|Reference): \S", line)]
+    assert fields == ["Shape", "Unit", "Cost", "Reference"]
+    assert re.search(r"Shape: \(R(, L( \+ 1)?|,)\)", "\n".join(lines))
     assert re.search(rf"^\| .*`{quantity}`", (ROOT / "README.md").read_text(), re.M)
     assert quantity in DISPLAYS
 
 
-def test_light_is_a_part_of_full(cell):
+def test_the_light_level_is_a_subset_of_the_full_level(cell):
     light, full = (cell(f"diagnostics={level}").measured for level in ("light", "full"))
-    assert light < full == {*QUANTITIES} - BY_NAME
+    assert light < full == {*shipped_quantities()} - ONLY_BY_NAME
     assert cell().measured == set()
-    assert full | BY_NAME >= NETWORK_WIDE
+    assert full | ONLY_BY_NAME >= NETWORK_WIDE
 
 
-def test_an_unknown_quantity_is_refused():
-    for name in ("stream_rm", "no_such_module.quantity", "probe"):
-        with pytest.raises(InputError, match=f"diagnostics: no quantity {name}"):
-            Suite([name], [])
+@pytest.mark.parametrize("name", ["stream_rm", "no_such_module.quantity", "probe", "gradients", "Jacobian"])
+def test_an_unknown_quantity_is_refused(name):
+    with pytest.raises(InputError, match=f"diagnostics: no quantity {name}"):
+        Suite([name], [])
+
+
+def test_a_function_of_another_module_is_found_by_its_path():
+    suite = Suite(["resexp.diagnostics.quantities.stream_rms.stream_rms"], [])
+    assert suite.quantities == {"stream_rms": shipped_quantities()["stream_rms"]}
