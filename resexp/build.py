@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from hydra._internal.utils import _locate
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from torch.autograd.graph import saved_tensors_hooks
@@ -30,15 +29,18 @@ def factory(options: Mapping[str, Any]) -> Any:
     """
     target = options["_target_"]
     try:
-        known = inspect.signature(_locate(target)).parameters
+        partial = instantiate({**options, "_partial_": True, "_convert_": "all"})
+        known = inspect.signature(partial.func).parameters
         for key in options.keys() - {"_target_"} - known.keys():
             if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
                 raise InputError(f"_target_={target}: takes no {key}{nearest(key, known)}")
-        return instantiate({**options, "_partial_": True, "_convert_": "all"})
+        return partial
     except SystemExit:
         raise InputError(f"_target_={target}: its module exits when it is imported") from None
     except (ImportError, HydraException, TypeError) as error:
-        raise InputError(f"_target_={target}: {' '.join(message_lines(error))}") from error
+        cause = error.__cause__  # of Hydra's "Error locating target": what is missing
+        source = cause if isinstance(cause, ImportError | ValueError) else error
+        raise InputError(f"_target_={target}: {' '.join(message_lines(source))}") from error
 
 
 def device_of(name: str) -> torch.device:

@@ -6,11 +6,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from hydra._internal.core_plugins.bash_completion import BashCompletion
-from hydra._internal.core_plugins.fish_completion import FishCompletion
-from hydra.plugins.completion_plugin import DefaultCompletionPlugin
-
 from resexp.config.compose import Composer
+from resexp.config.hydra_private import BashCompletion, FishCompletion, override_candidates
 from resexp.config.settings import SETTINGS
 
 ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
@@ -48,10 +45,10 @@ def _overrides(words: list[str]) -> list[str]:
     key, equals, _ = words[-1].lstrip("+").partition("=")
     if equals and key in SETTINGS and SETTINGS[key].metadata["type"].words:
         return [f"{key}={word}" for word in SETTINGS[key].metadata["type"].words]
-    plugin = DefaultCompletionPlugin(Composer().loader)
+    loader = Composer().loader
     with contextlib.redirect_stderr(io.StringIO()):
         try:
-            found: list[str] = plugin._query("config", " ".join(words))
+            found = override_candidates(loader, " ".join(words))
         except (SystemExit, Exception):
             return []  # a half-typed line that does not parse has no candidates
     return [word for word in found if not word.startswith("hydra")]

@@ -5,13 +5,12 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
-
 from resexp.analysis.tuning import choose_rates
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
 from resexp.config.errors import InputError, refuse
+from resexp.config.hydra_private import get_args_parser
 from resexp.console import tables
 from resexp.launcher.local import finished
 from resexp.launcher.pool import warm

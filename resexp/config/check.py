@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -13,6 +12,7 @@ from yaml import YAMLError
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, message_lines, nearest
 from resexp.config.fingerprint import GROUPS_OUTSIDE_ID
+from resexp.config.hydra_private import ConfigDefault, GroupDefault
 from resexp.config.loader import Loader
 from resexp.config.settings import SETTINGS, Settings
 from resexp.config.values import check_value, value_type_of

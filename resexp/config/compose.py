@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from hydra import version
-from hydra._internal.hydra import Hydra
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from resexp.config.cell import Cell
 from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
-from resexp.config.grid import grid_filter, grid_jobs
+from resexp.config.grid import GRID_SWEEPER, grid_filter, grid_jobs
+from resexp.config.hydra_private import (
+    BASIC_SWEEPER,
+    GlobalHydra,
+    Hydra,
+    ObjectType,
+    Override,
+    OverridesParser,
+    setbase,
+)
 from resexp.config.loader import Loader, register
 from resexp.config.settings import SETTINGS
 from resexp.config.values import LAUNCHER_TYPES, check_value
@@ -40,7 +43,7 @@ class Composer:
     """
 
     def __init__(self, config_dir: str | None = None, config_name: str | None = None) -> None:
-        version.setbase("1.3")
+        setbase("1.3")
         register()
         if (here := str(Path.cwd())) not in sys.path:  # find user classes, as `python -m resexp` does
             sys.path.append(here)
@@ -111,7 +114,7 @@ class Composer:
         for key, value_type in LAUNCHER_TYPES.items():
             if key in config.hydra.launcher:
                 check_value(f"hydra.launcher.{key}", config.hydra.launcher[key], value_type)
-        if str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] not in ("GridSweeper", "BasicSweeper"):
+        if config.hydra.sweeper.get("_target_") not in (GRID_SWEEPER, BASIC_SWEEPER):
             self.cell([str(o.input_line) for o in parsed if not o.is_sweep_override()])
             return []
         combinations, belongs = grid_jobs(self.checker, config, overrides), grid_filter(self.checker, config)

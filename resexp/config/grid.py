@@ -3,54 +3,23 @@
 A condition is a mapping from keys to a value or a list of values. It matches a cell whose value of each key is listed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
+from resexp.config.hydra_private import BasicSweeper, OverridesParser
 
-Condition = Mapping[str, Any]
+GRID_SWEEPER = "hydra_plugins.hydra_resexp.grid_sweeper.GridSweeper"
 YAML_WORDS = {"True": ("on", "true"), "False": ("off", "false"), "None": ("null",)}
 """Words that YAML reads as booleans or null, by the string of that value."""
 
 
-class GridSweeper(Sweeper):
-    """`params` as Hydra's basic sweeper takes them, or with lists; `exclude` and `only` are lists of conditions.
-
-    A condition is a mapping from keys to a value or a list of values, and holds for a cell that has one of them at
-    each. A cell is left out where a condition of `exclude` holds, or none of `only`.
-    """
-
-    __module__ = "hydra_plugins.resexp"  # Hydra takes plugins from nowhere else
-
-    def __init__(
-        self, params: Mapping[str, Any], exclude: Sequence[Condition] = (), only: Sequence[Condition] = ()
-    ) -> None:
-        self.params, self.exclude, self.only = params, exclude, only
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As Sweeper."""
-        self.jobs: Sequence[Sequence[str]] = [job for job, _ in getattr(task_function, "jobs", ())]
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-
-    def sweep(self, arguments: list[str]) -> Any:
-        """Launch the jobs that the task was checked for."""
-        return [self.launcher.launch(self.jobs, initial_job_idx=0)]
-
-
 def is_grid(config: DictConfig) -> bool:
     """Return whether the sweeper of a configuration is GridSweeper."""
-    return str(config.hydra.sweeper.get("_target_")).rpartition(".")[2] == GridSweeper.__name__
+    return str(config.hydra.sweeper.get("_target_")) == GRID_SWEEPER
 
 
 def grid_jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> list[list[str]]:

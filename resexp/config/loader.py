@@ -4,15 +4,17 @@ import copy
 from collections.abc import Iterator
 from pathlib import Path
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from resexp.config.hydra_private import (
+    CachingConfigRepository,
+    ConfigLoaderImpl,
+    SearchPathQuery,
+    create_config_search_path,
+)
 from resexp.config.settings import SETTINGS, conf_dir
 from resexp.config.values import shown
 

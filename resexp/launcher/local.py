@@ -3,80 +3,70 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
-
-from resexp.cells.callbacks import CellEnd
+from resexp.cells.callbacks import Callback, CellEnd
+from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.worker import Place
-from resexp.record.index import CellFailedError, metric_value, recorded_result
+from resexp.record.index import recorded_result
 from resexp.record.result import CellResult, missing_seeds
 
 
-class LocalLauncher(Launcher):
-    """As its YAML says."""
+@dataclass(frozen=True)
+class WorkerLimits:
+    """What the workers of a sweep may use; the attributes are the options of conf/hydra/launcher/local.yaml."""
 
-    __module__ = "hydra_plugins.resexp"  # Hydra takes plugins from nowhere else
+    workers: int | str = "auto"
+    threads: int | str = "auto"
+    timeout: float | None = None
+    memory: float | None = None
 
-    def __init__(
-        self, workers: int | str = "auto", threads: int | str = "auto", timeout: float | None = None, **limits: Any
-    ) -> None:
-        self.workers, self.threads, self.timeout, self.memory = workers, threads, timeout, limits.get("memory")
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As Launcher."""
-        self.context, self.task, self.config = hydra_context, task_function, config
+def train_cells(
+    cells: Sequence[Cell],
+    limits: WorkerLimits,
+    log_dir: Path,
+    callback_for: Callable[[Cell], Callback],
+    stop: Stop,
+) -> None:
+    """Train those of `cells` that are not finished, each once, on a pool of processes.
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Train the cells; what each job returns is its metric."""
-        task: Any = self.task
-        known = {tuple(job): cell for job, cell in task.jobs}
-        cells = [known.get(tuple(job)) or self._compose(job) for job in job_overrides]
-        left = []
-        for cell in {cell.key: cell for cell in cells}.values():
-            if result := finished(cell):
-                task.callback_for(cell)(CellEnd("cell", result, ()))
-            else:
-                left.append(cell)
-        Pool(self.places(left), self.timeout, task.callback_for, task.stop).run(left)
-        returns = []
-        for cell, job in zip(cells, job_overrides, strict=True):
-            done = JobReturn(overrides=job, working_dir=os.getcwd(), status=JobStatus.COMPLETED)
-            try:
-                done.return_value = metric_value(cell)
-            except CellFailedError as error:
-                done.return_value, done.status = error, JobStatus.FAILED
-            returns.append(done)
-        return returns
+    Args:
+        cells: cells of a sweep; a cell that occurs twice is trained once.
+        limits: the number of workers and what each of them may use.
+        log_dir: where each worker writes what its libraries print.
+        callback_for: gives each cell the callback for its events; a finished cell gets only its CellEnd.
+        stop: saves and ends the running cells when it is requested.
 
-    def _compose(self, job: Sequence[str]) -> Cell:
-        """The cell of a job that a sweeper thought of as it searched."""
-        task: Any = self.task
-        config = self.context.config_loader.load_sweep_config(self.config, [*job])
-        cell: Cell = task.checker.cell(config, config.hydra)
-        return cell
+    Raises:
+        KeyboardInterrupt: `stop` was requested.
+    """
+    missing_cells = []
+    for cell in {cell.key: cell for cell in cells}.values():
+        if result := finished(cell):
+            callback_for(cell)(CellEnd("cell", result, ()))
+        else:
+            missing_cells.append(cell)
+    Pool(_places(missing_cells, limits, log_dir), limits.timeout, callback_for, stop).run(missing_cells)
 
-    def places(self, cells: Sequence[Cell]) -> list[Place]:
-        """Where workers compute: on a GPU each, or on an equal share of the cores."""
-        gpus = environments(cells)
-        count, threads = share(len(cells), self.workers, self.threads, len(gpus))
-        logs = Path(self.config.hydra.sweep.dir).absolute()
-        return [
-            Place(
-                threads=threads,
-                memory=self.memory,
-                log=logs / f"worker{index}.log",
-                environment=gpus[index % len(gpus)] if gpus else {},
-            )
-            for index in range(count)
-        ]
+
+def _places(cells: Sequence[Cell], limits: WorkerLimits, log_dir: Path) -> list[Place]:
+    """Give each worker a GPU, or an equal share of the cores."""
+    gpus = environments(cells)
+    count, threads = share(len(cells), limits.workers, limits.threads, len(gpus))
+    return [
+        Place(
+            threads=threads,
+            memory=limits.memory,
+            log=log_dir / f"worker{index}.log",
+            environment=gpus[index % len(gpus)] if gpus else {},
+        )
+        for index in range(count)
+    ]
 
 
 def finished(cell: Cell) -> CellResult | None:

@@ -1,12 +1,9 @@
 """A sweep: its cells handed to Hydra's sweeper and launcher, its record, and what came out."""
 
 import contextlib
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 
 from resexp.cells.callbacks import Callback
@@ -15,13 +12,14 @@ from resexp.config.cell import Cell
 from resexp.config.check import hydra_errors_as_input_errors
 from resexp.config.compose import Composer, quoted
 from resexp.config.errors import InputError, error_text
-from resexp.config.grid import GridSweeper
-from resexp.launcher.local import LocalLauncher
+from resexp.config.hydra_private import BASIC_LAUNCHER, job_value
 from resexp.record.index import CellFailedError, recorded_result
 from resexp.record.result import CellResult, result_for
 from resexp.sweeps.job import CallbackFor, CellTask, Jobs, Key, noting
 from resexp.sweeps.manifest import SweepManifest
 from resexp.sweeps.polling import polling
+
+LOCAL_LAUNCHER = "hydra_plugins.hydra_resexp.local_launcher.LocalLauncher"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,6 @@ def sweep(
         cells.setdefault(cell.key, cell)
         return noting(callback_for, failures)(cell)
 
-    _register()
     record = record or SweepManifest(composer, overrides)
     record.write(cells.values())
     task = CellTask(composer.checker, jobs, knowing, stop)
@@ -73,26 +70,13 @@ def sweep(
 
 def launches_here(composer: Composer, overrides: list[str]) -> bool:
     """Whether the cells of a sweep are trained by processes of this one, not by a cluster's engine."""
-    launcher = str(composer.sweep_config(overrides).hydra.launcher.get("_target_"))
-    return launcher.startswith(("hydra_plugins.resexp.", "hydra._internal."))
+    return composer.sweep_config(overrides).hydra.launcher.get("_target_") in (LOCAL_LAUNCHER, BASIC_LAUNCHER)
 
 
 def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:
     """Note what the jobs of a grid raised on another machine, which Hydra gives back as their values."""
     for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
         if returned.status is JobStatus.FAILED:
-            fault = returned._return_value  # asked for it openly, Hydra prints more than a line
+            fault = job_value(returned)
             text = str(fault) if isinstance(fault, CellFailedError) else error_text(fault)
             failures.setdefault(cell.key, result_for(cell, "failed", error=text))
-
-
-def _register() -> None:
-    """Give Hydra our plugins, which it takes only from modules below hydra_plugins."""
-    try:
-        import hydra_plugins
-    except ImportError:  # there is such a package only where another plugin brings it
-        hydra_plugins = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
-    ours = sys.modules["hydra_plugins.resexp"] = hydra_plugins.resexp = ModuleType("hydra_plugins.resexp")
-    for plugin in (GridSweeper, LocalLauncher):
-        setattr(ours, plugin.__name__, plugin)
-        Plugins.instance().register(plugin)
