@@ -159,7 +159,7 @@ def check(command: str, arguments: Namespace) -> None:
     """Compose what a command asks for, or check its filters. Raises InputError."""
     if command in ("train", "probe", "depth"):
         known = composer(os.path.abspath(arguments.config_dir) if arguments.config_dir else None)
-        overrides = known.overrides(arguments.overrides)
+        overrides = known.normalize(arguments.overrides)
         if command == "depth":
             from resexp.sweeps.depth_search import arms
 
