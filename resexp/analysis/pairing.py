@@ -12,7 +12,7 @@ from typing import Any
 
 from resexp.analysis.tuning import LR_KEY, RateChoice, choose_rate
 from resexp.config.errors import InputError, nearest
-from resexp.record.filters import CONSISTS_OF, Term, sort_key, value_text
+from resexp.record.filters import COMPOSITE_KEYS, Term, sort_key, value_text
 from resexp.record.result import CellResult
 from resexp.stats.factorial import is_factorial
 
@@ -50,7 +50,7 @@ def contrast_keys(a: Sequence[Term], b: Sequence[Term]) -> set[str]:
 
     """
     keys = {term.key for term in {*a} ^ {*b}}
-    contrast = {part for key in keys for part in CONSISTS_OF.get(key, (key,))}
+    contrast = {part for key in keys for part in COMPOSITE_KEYS.get(key, (key,))}
     if not contrast:
         raise InputError("A and B are the same filter; expected two that differ")
     return contrast

@@ -13,10 +13,10 @@ from resexp.formats import accuracy_text, loss_text
 from resexp.record.filters import is_filter, parse_filter, select, sort_key, value_text
 from resexp.record.index import is_sweep, scan
 from resexp.record.result import CellResult
-from resexp.record.rows import METRICS, BySeed, cell_row, cell_scores, row_value, scores_by_seed
+from resexp.record.rows import METRICS, ScoresBySeed, cell_row, cell_scores, row_value, scores_by_seed
 from resexp.stats.verdict import VERDICTS
 
-Found = list[tuple[CellResult, BySeed]]
+Found = list[tuple[CellResult, ScoresBySeed]]
 SCORES = ("score", "steps_to_target")
 
 

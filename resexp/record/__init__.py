@@ -1,1 +1,1 @@
-"""Run directories, frames and TensorBoard."""
+"""What is stored of cells: run directories, results, curves, filters, data frames, and the index. Imports no torch."""

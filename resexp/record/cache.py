@@ -1,4 +1,4 @@
-"""What was read of many directories, kept in one file, so that only what has changed is read again."""
+"""A cache of what was read from many directories, in one file, so that only changed directories are read again."""
 
 import contextlib
 import hashlib
@@ -13,74 +13,81 @@ from resexp.config.fingerprint import SCHEMA
 from resexp.record.files import write_atomically
 
 VERSION = 1
-"""Of the cache itself. A file of another version, or of another schema, counts as empty."""
+"""Version of the cache file. A file of another version, or of another schema, counts as empty."""
 
-FEW = 50
-"""Directories that are read anew each time rather than kept."""
+MIN_CHANGES = 50
+"""Directories read anew from which on the cache file is rewritten. Fewer are cheaper to read again each time."""
 
-GRAIN = 2.0
-"""Seconds: what changed less than that before it was read may change again without its time telling."""
+CLOCK_GRAIN = 2.0
+"""Seconds. A file changed within this time of being read may change again without a new modification time."""
 
 
 class Cache:
-    """A function of what some files of a directory hold, its values kept in a file that can be deleted at any time.
+    """Values of a function of directories, cached in a file that can be deleted at any time.
 
-    A value is kept with inode, size and times of the files it was read from, and holds as long as they are all the
-    same: no clock is compared with another, but for GRAIN. A file that is damaged counts as none; one that cannot be
-    written is not missed; of two that write at once, the last stays.
+    A value is stored with inode, size and times of the files it was read from, and is valid as long as all of them are
+    the same. No clock is compared with another except within CLOCK_GRAIN. A damaged file counts as empty, a failure to
+    write it is ignored, and of two concurrent writes the last one wins.
+
+    Args:
+        file: the cache file.
+        names: the files of a directory on which its value depends.
+        read: the function; its value must be one that JSON can hold.
+
     """
 
     def __init__(self, file: Path, names: tuple[str, ...], read: Callable[[Path], Any]) -> None:
         self.file, self.names, self.read = file, names, read
-        self._home = os.path.join(file.parent, "")
-        self._before, self._now = _load(file), dict[str, list[Any]]()
-        self._news = 0
+        self._root = os.path.join(file.parent, "")
+        self._loaded, self._used = _load(file), dict[str, list[Any]]()
+        self._changes = 0
 
-    def __call__(self, place: str) -> Any:
-        """The value of the directory `place`, an absolute path; it must be one that JSON can hold."""
-        signature = [_signature(f"{place}{os.sep}{name}") for name in self.names]
-        key = place[len(self._home) :] if place.startswith(self._home) else os.path.relpath(place, self._home)
-        entry = self._before.get(key)
+    def __call__(self, directory: str) -> Any:
+        """Return the value of `directory`, an absolute path."""
+        signature = [_signature(f"{directory}{os.sep}{name}") for name in self.names]
+        is_below = directory.startswith(self._root)
+        key = directory[len(self._root) :] if is_below else os.path.relpath(directory, self._root)
+        entry = self._loaded.get(key)
         if entry is None or entry[0] != signature:
-            entry = [signature, self.read(Path(place))]
+            entry = [signature, self.read(Path(directory))]
             if not _is_settled(signature):
                 return entry[1]
-            self._news += 1
-        self._now[key] = entry
+            self._changes += 1
+        self._used[key] = entry
         return entry[1]
 
-    def save(self, *, whole: bool) -> None:
-        """Keep the values, where reading them again takes longer than that; `whole`: and no others from before."""
-        if self._news < max(FEW, len(self._now) // 20):
+    def save(self, *, drop_unused: bool) -> None:
+        """Write the cache file if enough has changed; `drop_unused` omits values that were not asked for."""
+        if self._changes < max(MIN_CHANGES, len(self._used) // 20):
             return
-        entries = self._now if whole else {**self._before, **self._now}
+        entries = self._used if drop_unused else {**self._loaded, **self._used}
         body = json.dumps(entries, separators=(",", ":")).encode()
         with contextlib.suppress(OSError):
-            write_atomically(self.file, lambda stream: stream.write(_head(self.file, body) + b"\n" + body))
+            write_atomically(self.file, lambda stream: stream.write(_header(self.file, body) + b"\n" + body))
 
 
 def _load(file: Path) -> dict[str, list[Any]]:
     try:
-        head, _, body = file.read_bytes().partition(b"\n")
+        header, _, body = file.read_bytes().partition(b"\n")
     except OSError:
         return {}
-    kept: dict[str, list[Any]] = json.loads(body) if head == _head(file, body) else {}
-    return kept
+    entries: dict[str, list[Any]] = json.loads(body) if header == _header(file, body) else {}
+    return entries
 
 
-def _head(file: Path, body: bytes) -> bytes:
+def _header(file: Path, body: bytes) -> bytes:
     return f"{file.name} {VERSION} {SCHEMA} {hashlib.sha256(body).hexdigest()}".encode()
 
 
 def _signature(path: str) -> list[int] | None:
-    """What changes with a file; None where there is none."""
+    """Return numbers that change with a file; None if there is no file."""
     try:
-        about = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _is_settled(signature: list[list[int] | None]) -> bool:
     now = time.time_ns()
-    return all(abs(now - moment) > GRAIN * 1e9 for about in signature if about for moment in about[2:])
+    return all(abs(now - moment) > CLOCK_GRAIN * 1e9 for stat in signature if stat for moment in stat[2:])

@@ -1,4 +1,4 @@
-"""The curves of a cell's replicates, filled as training goes on."""
+"""The curves of a cell's replicates, filled during training."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,35 +19,39 @@ Table = NDArray[np.float64]
 
 
 class Curves:
-    """Every metric of every step as an array (R, T + 1), NaN where there is none.
+    """Every metric of every step as an array (R, T + 1), NaN if there is no value.
 
-    `earlier` are the columns of replicates trained before, which come first; `seeds` are those trained now.
+    Args:
+        seeds: the seeds of the replicates in training.
+        steps: T.
+        earlier: the step file's columns of replicates that are already trained; their rows come first.
+
     """
 
     def __init__(self, seeds: tuple[int, ...], steps: int, earlier: dict[str, Any] | None = None) -> None:
-        known = earlier or {"seed": np.empty(0, int)}
-        old = tuple(int(s) for s in np.unique(known["seed"]) if s not in seeds)
+        columns = earlier or {"seed": np.empty(0, int)}
+        old = tuple(int(s) for s in np.unique(columns["seed"]) if s not in seeds)
         self.seeds, self.new = (*old, *seeds), slice(len(old), None)
         self.metrics: dict[str, Table] = {name: np.full((len(self.seeds), steps + 1), np.nan) for name in METRICS}
         for r, seed in enumerate(old):
-            rows = known["seed"] == seed
+            rows = columns["seed"] == seed
             for name, table in self.metrics.items():
-                table[r, known["step"][rows]] = known[name][rows]
+                table[r, columns["step"][rows]] = columns[name][rows]
         self.length = 0
-        """Steps read so far."""
+        """Number of steps recorded so far."""
 
     def snapshot(self) -> dict[str, Table]:
-        """What is known of the replicates trained now."""
+        """Return the curves so far of the replicates in training."""
         return {name: table[self.new, : self.length + 1] for name, table in self.metrics.items()}
 
     def restore(self, snapshot: Mapping[str, Table]) -> None:
-        """Go on from a snapshot."""
+        """Continue from a snapshot."""
         self.length = snapshot["lr"].shape[1] - 1
         for name, table in self.metrics.items():
             table[self.new, : self.length + 1] = snapshot[name]
 
     def add(self, event: Event) -> None:
-        """Take over what an event tells."""
+        """Record the values of an event."""
         match event:
             case Steps():
                 self.length = event.first + len(event.lr_S)
@@ -64,28 +68,33 @@ class Curves:
                 self.metrics["accuracy_val"][self.new, event.step] = event.accuracy_val_R
 
     def columns(self) -> dict[str, Any]:
-        """The step file: by seed, a row per step that has any value."""
+        """Return the columns of the step file: sorted by seed, a row per step that has any value."""
         tables = np.stack([self.metrics[name] for name in METRICS])
-        known = ~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"])
-        for row in range(
-            len(self.seeds)
-        ):  # what follows a non-finite step depends on how long the rest of the pack went on
-            known[row, self._finite_steps(row) + 1 :] &= self._is_finite(row)
+        has_value = ~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"])
+        for row in range(len(self.seeds)):  # steps after a non-finite one depend on the other replicates of the pack
+            has_value[row, self._finite_steps(row) + 1 :] &= self._is_finite(row)
         order = np.argsort(self.seeds)
-        r, t = np.nonzero(known[order])
+        r, t = np.nonzero(has_value[order])
         r = order[r]
         return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
 
     def replicates(self, end: End | None, measured: Iterable[str] = ()) -> list[Replicate]:
-        """The replicates trained now; without an `end`, as far as they came. `measured` is as in Replicate."""
-        found = [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
-        return [replace(replicate, measured=sorted(measured)) for replicate in found]
+        """Return the replicates in training.
+
+        Args:
+            end: their final values; None if the training did not end.
+            measured: the names of the quantities that diagnostics measured.
+
+        """
+        replicates = [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
+        return [replace(replicate, measured=sorted(measured)) for replicate in replicates]
 
     def _finite_steps(self, row: int) -> int:
-        """Steps before the first with a non-finite loss or gradient."""
+        """Return the number of steps before the first with a non-finite loss or gradient."""
         trained = ~np.isnan(self.metrics["lr"][row])
-        bad = trained & ~(np.isfinite(self.metrics["loss"][row]) & np.isfinite(self.metrics["grad_norm"][row]))
-        return int(bad.argmax()) if bad.any() else int(trained.sum())
+        finite = np.isfinite(self.metrics["loss"][row]) & np.isfinite(self.metrics["grad_norm"][row])
+        failed = trained & ~finite
+        return int(failed.argmax()) if failed.any() else int(trained.sum())
 
     def _is_finite(self, row: int) -> bool:
         return self._finite_steps(row) == int((~np.isnan(self.metrics["lr"][row])).sum())
@@ -93,7 +102,7 @@ class Curves:
     def _replicate(self, row: int, end: End | None) -> Replicate:
         loss, finite = self.metrics["loss"][row, : self.length], self._is_finite(row)
         r = row - range(len(self.seeds))[self.new].start
-        last: dict[str, Any] = {
+        final: dict[str, Any] = {
             name: finite_or_none(getattr(end, f"{name}_R")[r])
             for name in ("loss_train", "accuracy_train", "loss_val", "accuracy_val")
             if end is not None and finite
@@ -104,5 +113,5 @@ class Curves:
             finite=finite,
             loss_initial=finite_or_none(loss[0]) if len(loss) else None,
             loss_lowest=lowest_median(loss[: self._finite_steps(row)], self.metrics["loss"].shape[1] - 1),
-            **last,
+            **final,
         )

@@ -1,4 +1,4 @@
-"""What a cell came to."""
+"""The recorded result of a cell, its replicates, and what it cost."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,15 +15,29 @@ from resexp.stats.verdict import Outcome, Reference, flags, verdict
 NON_IDENTITY = frozenset(
     [*GROUPS_OUTSIDE_ID, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])]
 )
-"""Keys that are no part of the identity."""
+"""Keys of the configuration that are no part of a cell's identity."""
 
 Status = Literal["done", "failed", "interrupted", "running", "waiting"]
-"""Of a cell on the disk; in a sweep that goes on, also `waiting`."""
+"""Status of a cell; only in a running sweep it may be `waiting`."""
 
 
 @dataclass(frozen=True)
 class Replicate:
-    """One training. Losses in nats; None where not finite, or not reached. `measured`: what was measured inside."""
+    """The training of one seed. Losses are in nats, and None if not finite or not reached.
+
+    Attributes:
+        seed: the seed.
+        steps: steps trained before the first non-finite loss or gradient.
+        finite: whether every loss and gradient was finite.
+        loss_initial: of the first minibatch.
+        loss_lowest: the lowest running median of the minibatch losses.
+        loss_train: ℓ_T, at the end, on a fixed subset of the training split.
+        accuracy_train: on the same subset, in [0, 1].
+        loss_val: at the end, on the validation split.
+        accuracy_val: on the validation split, in [0, 1].
+        measured: the names of the quantities that diagnostics measured.
+
+    """
 
     seed: int
     steps: int
@@ -38,20 +52,20 @@ class Replicate:
 
     @property
     def outcome(self) -> Outcome:
-        """What the verdict reads."""
+        """The numbers on which the verdict depends."""
         return Outcome(self.finite, self.loss_initial, self.loss_train, self.accuracy_train, self.loss_lowest)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What training took.
+    """What a training costs.
 
     Attributes:
-        parameters: of a replicate.
-        flops: of a step of a replicate, forward and backward, matrix products alone; None where they cannot be counted.
-        saved: bytes that a step of a replicate keeps for its backward, where nothing is replayed; None likewise.
-        step_seconds: the median time of a step of the pack.
-        replicates: in the pack.
+        parameters: number of parameters of a replicate.
+        flops: FLOPs of the matrix products in a step of a replicate, forward and backward; None if not countable.
+        saved: bytes that autograd saves for the backward in a step of a replicate; None if not countable.
+        step_seconds: median time of a step of the pack.
+        replicates: number of replicates in the pack.
 
     """
 
@@ -64,9 +78,23 @@ class Cost:
 
 @dataclass(frozen=True)
 class CellResult:
-    """A cell as recorded. `path` is absolute; `error` None or a line; `notes` lines on what went unusually.
+    """The recorded result of a cell.
 
-    `cost` is that of the pack trained last; `schema` that under which it was stored: its names are today's in any case.
+    Attributes:
+        id: the identity, sha256 of the configuration.
+        name: the run directory relative to the directory that was scanned.
+        path: the run directory, absolute.
+        status: done, failed, interrupted, running or waiting.
+        choices: the chosen option of each group.
+        config: the resolved configuration.
+        replicates: the trained seeds.
+        reference: the losses that set the target of the verdicts; None until they are measured.
+        error: why the cell failed, in a line.
+        seconds: training time.
+        notes: lines on unusual events, such as a file that was set aside.
+        cost: of the pack trained last.
+        schema: the schema of the stored files. Names in `config` are always those of the newest.
+
     """
 
     id: str
@@ -85,66 +113,66 @@ class CellResult:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the bar of its verdicts is known, by today's rules."""
+        """Whether its reference is measured by today's rules."""
         return self.reference is not None and self.reference.measured
 
     def verdict(self, replicate: Replicate) -> str | None:
-        """The verdict of one of its replicates; None before the end or without a reference."""
+        """Return the verdict of a replicate; None if the cell is not done or has no reference."""
         return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
 
     def flags(self, replicate: Replicate) -> list[str]:
-        """The flags of one of its replicates."""
+        """Return the flags of a replicate; none if the cell is not done or has no reference."""
         return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
 
     def shown_flags(self, replicate: Replicate) -> list[str]:
-        """The flags worth showing: a stuck loss hovers about ℓ0, which is no explosion."""
+        """Return the flags worth showing: a stuck loss stays near ℓ0, which is no explosion."""
         stuck = self.verdict(replicate) == "stuck"
         return [flag for flag in self.flags(replicate) if not (stuck and flag == "exploding")]
 
     @property
     def flat(self) -> dict[str, Any]:
-        """The configuration in one level: settings, choices, and the options of the groups as `group.key`."""
+        """The configuration as one flat mapping: settings, choices, and options of the groups as `group.key`."""
         return self._flat(frozenset())
 
     @property
     def identity_config(self) -> dict[str, Any]:
-        """What makes a cell another one: `flat` but for what is no part of the identity."""
+        """`flat` without the keys that are no part of the identity."""
         return self._flat(NON_IDENTITY)
 
     @cached_property
     def identity_key(self) -> str:
-        """`own` as text, by which cells of different schemas are matched."""
+        """`identity_config` as one string, by which cells of different schemas are matched."""
         return repr(sorted(self.identity_config.items(), key=str))
 
     @cached_property
     def identity_text(self) -> dict[str, str]:
-        """The same as text, without the names of classes."""
+        """`identity_config` as text, without the names of classes."""
         return {k: str(v) for k, v in self.identity_config.items() if not k.endswith("._target_")}
 
-    def _flat(self, without: frozenset[str]) -> dict[str, Any]:
-        choices = {k: v for k, v in self.choices.items() if k not in without}
-        settings = {k: v for k, v in self.config.items() if k not in self.choices and k not in without}
+    def _flat(self, excluded: frozenset[str]) -> dict[str, Any]:
+        choices = {k: v for k, v in self.choices.items() if k not in excluded}
+        settings = {k: v for k, v in self.config.items() if k not in self.choices and k not in excluded}
         groups = ((g, self.config.get(g, {})) for g in choices)
         return {**settings, **choices, **{f"{g}.{k}": v for g, options in groups for k, v in options.items()}}
 
-    def to_json(self, scored: Mapping[int, Scores] | None = None) -> dict[str, Any]:
-        """One object of `resexp runs --json`; `scored`: the scores of its seeds."""
+    def to_json(self, scores: Mapping[int, Scores] | None = None) -> dict[str, Any]:
+        """Return the object that `resexp runs --json` prints, with the scores of each seed."""
         common = ("id", "name", "path", "status", "error", "choices", "config", "seconds", "notes", "schema")
         keys = ("seed", "loss_train", "loss_val", "accuracy_val", "steps", "accuracy_train")
         return {
             **{k: getattr(self, k) for k in common},
             "replicates": [
                 {**{k: getattr(r, k) for k in keys}, "verdict": self.verdict(r), "flags": self.flags(r)}
-                | (scored or {}).get(r.seed, Scores())._asdict()
+                | (scores or {}).get(r.seed, Scores())._asdict()
                 for r in self.replicates
             ],
         }
 
 
-def result_for(cell: Cell, status: Status, **more: Any) -> CellResult:
-    """A result with what the cell itself tells."""
+def result_for(cell: Cell, status: Status, **fields: Any) -> CellResult:
+    """Return a result with the identity and configuration of `cell`; `fields` are further fields, or replace these."""
     common = {"id": cell.id, "name": cell.name, "path": str(cell.path), "choices": dict(cell.choices)}
-    return CellResult(**{**common, "status": status, "config": cell.config, **more})
+    return CellResult(**{**common, "status": status, "config": cell.config, **fields})
 
 
 def without_superseded(results: Sequence[CellResult]) -> list[CellResult]:
@@ -157,32 +185,33 @@ def without_superseded(results: Sequence[CellResult]) -> list[CellResult]:
 
 
 def differing_keys(results: Sequence[CellResult]) -> list[str]:
-    """Depth, and what else differs between cells, but for the arm and for options that only another choice brings."""
+    """Return `depth` and the other keys in which cells differ.
+
+    Left out are the arm, and options that exist only because another choice was made.
+    """
     flats = [result.identity_text for result in results]
     differ = [k for k in dict.fromkeys(k for flat in flats for k in flat) if len({flat.get(k) for flat in flats}) > 1]
-    told = {"depth", "norm", "residual"}
-    return ["depth", *(k for k in differ if k not in told and not ("." in k and k.split(".")[0] in {*differ, *told}))]
+    shown = {"depth", "norm", "residual"}
+    groups = {*differ, *shown}
+    return ["depth", *(k for k in differ if k not in shown and not ("." in k and k.split(".")[0] in groups))]
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """The mean of what is known and finite, if anything is."""
-    known = [v for v in values if v is not None and math.isfinite(v)]
-    if not known:
+    """Return the mean of the finite values; None if there are none."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    if not finite:
         return None
-    middle = 2 * math.fsum(v / (2 * len(known)) for v in known)  # halved, the sum of the largest floats is one
-    return min(max(middle, min(known)), max(known))
+    middle = 2 * math.fsum(v / (2 * len(finite)) for v in finite)  # halved, so that the largest floats do not overflow
+    return min(max(middle, min(finite)), max(finite))
 
 
 def missing_seeds(cell: Cell, done: CellResult | None) -> tuple[int, ...]:
-    """The seeds that a cell asks for and that are not among what is done of it, if anything is.
-
-    Those of which it asks for what was not measured are missing, too.
-    """
-    known = done.replicates if done and not cell.settings.fresh else ()
-    have = {r.seed for r in known if cell.measured <= {*r.measured}}
-    return tuple(seed for seed in cell.settings.seed_list if seed not in have)
+    """Return the seeds of `cell` that are to be trained: those not in `done`, or with quantities not measured there."""
+    replicates = done.replicates if done and not cell.settings.fresh else ()
+    complete = {r.seed for r in replicates if cell.measured <= {*r.measured}}
+    return tuple(seed for seed in cell.settings.seed_list if seed not in complete)
 
 
 def finite_or_none(value: float) -> float | None:
-    """A float for JSON: None where it is not finite."""
+    """Return a float for JSON: None if it is not finite."""
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A cell in one row: where it lies, its configuration, and what its replicates came to."""
+"""A cell as one row of a table: path, configuration, verdicts, means over seeds and scores."""
 
 import os
 from collections import Counter
@@ -15,48 +15,47 @@ from resexp.stats.scores import Scores, StepsToTarget, compute_scores, median_st
 from resexp.stats.verdict import VERDICTS
 
 METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
-"""Of which a row has the means over seeds."""
+"""Numbers of replicates of which a row has the means over seeds."""
 
 SCORES = ".scores.json"
-"""What is kept of the scores, beside the index."""
+"""The cache of scores, beside the index."""
 
-BySeed = Mapping[int, Scores]
+ScoresBySeed = Mapping[int, Scores]
 
 
-def cell_row(result: CellResult, scores: BySeed) -> dict[str, Any]:
-    """What filters see of a cell, its counts of verdicts, means over seeds, and the median of the steps to the bar."""
+def cell_row(result: CellResult, scores: ScoresBySeed) -> dict[str, Any]:
+    """Return the row of a cell: filter values, counts of verdicts, means over seeds, and the cell's scores."""
     counts = Counter(result.verdict(r) for r in result.replicates)
-    plain = {key: getattr(result, key) for key in ("id", "name", "path", "error", "seconds")}
+    fields = {key: getattr(result, key) for key in ("id", "name", "path", "error", "seconds")}
     means = {key: mean(getattr(r, key) for r in result.replicates) for key in METRICS}
-    come_to = {word: counts[word] for word in VERDICTS} | means
-    return {**plain, **filter_values(result), **come_to, **cell_scores(scores)._asdict()}
+    verdicts: dict[str, Any] = {word: counts[word] for word in VERDICTS}
+    return {**fields, **filter_values(result), **verdicts, **means, **cell_scores(scores)._asdict()}
 
 
-def row_value(result: CellResult, scores: BySeed, key: str) -> Any:
-    """What the row of a cell has for `key`; None where it has no such key."""
+def row_value(result: CellResult, scores: ScoresBySeed, key: str) -> Any:
+    """Return what the row of a cell has for `key`; None if it has no such key."""
     return mean(getattr(r, key) for r in result.replicates) if key in METRICS else cell_row(result, scores).get(key)
 
 
-def cell_scores(scores: BySeed) -> Scores:
-    """The mean score of a cell, and the lower median of its steps to the bar."""
-    known = [
+def cell_scores(scores: ScoresBySeed) -> Scores:
+    """Return the mean score of a cell and the lower median of its steps to the target loss."""
+    steps = [
         StepsToTarget(s.steps_to_target, bool(s.censored)) for s in scores.values() if s.steps_to_target is not None
     ]
-    score, met = mean(s.score for s in scores.values()), median_steps(known)
-    return Scores(score, met.steps, met.censored) if met else Scores(score)
+    score, middle = mean(s.score for s in scores.values()), median_steps(steps)
+    return Scores(score, middle.steps, middle.censored) if middle else Scores(score)
 
 
-def scores_by_seed(results: Sequence[CellResult]) -> list[BySeed]:
-    """The scores of each cell by seed, from its step file; of what is not done, or has no bar or no steps, none."""
+def scores_by_seed(results: Sequence[CellResult]) -> list[ScoresBySeed]:
+    """Return the scores of each cell by seed; empty for a cell that is not done, or lacks a reference or its steps."""
     if not results:
         return []
     cells = {result.path: result for result in results}
-    home = index_dir_of(Path(os.path.commonpath([*cells])))
-    kept = Cache(home / SCORES, (RESULT, STEPS), lambda place: _scores(cells[str(place)]))
-    found = [{int(seed): Scores(*values) for seed, values in kept(path).items()} for path in cells]
-    kept.save(whole=False)
-    by_path = dict(zip(cells, found, strict=True))
-    return [by_path[result.path] for result in results]
+    index_dir = index_dir_of(Path(os.path.commonpath([*cells])))
+    cache = Cache(index_dir / SCORES, (RESULT, STEPS), lambda path: _scores(cells[str(path)]))
+    scores = {path: {int(seed): Scores(*values) for seed, values in cache(path).items()} for path in cells}
+    cache.save(drop_unused=False)
+    return [scores[result.path] for result in results]
 
 
 def _scores(result: CellResult) -> dict[int, Scores]:
@@ -64,5 +63,5 @@ def _scores(result: CellResult) -> dict[int, Scores]:
     if steps is None or result.reference is None:
         return {}
     budget = int(result.flat["steps"])
-    of = {r.seed: steps["loss"][steps["seed"] == r.seed] for r in result.replicates}
-    return {seed: compute_scores(losses, budget, result.reference) for seed, losses in of.items()}
+    losses = {r.seed: steps["loss"][steps["seed"] == r.seed] for r in result.replicates}
+    return {seed: compute_scores(losses[seed], budget, result.reference) for seed in losses}

@@ -45,7 +45,7 @@ CELLS = [_cell(n, r, d) for n in ("none", "pre") for r in ("on", "off") for d in
         ("depth>100", 0),
     ],
 )
-def test_what_a_filter_keeps(text, count):
+def test_a_filter_selects_the_cells_for_which_all_terms_hold(text, count):
     assert len(select(CELLS, parse_filter(text))) == count
 
 
@@ -54,28 +54,28 @@ def test_what_a_filter_keeps(text, count):
     [
         ("nrom=pre", "unknown key nrom; did you mean norm?"),
         ("lr=1e-3", "unknown key lr; did you mean optimizer.lr?"),
-        ("norm=pree", "norm=pree: no cell here has it; did you mean pre?"),
-        ("depth=47", "depth=47: no cell here has it; there are 8, 24, 48"),
-        ("norm>pre", "norm>pre: pre is no number"),
-        ("norm>3", "norm>3: none is no number"),
+        ("norm=pree", "norm=pree: no cell has this value; did you mean pre?"),
+        ("depth=47", "depth=47: no cell has this value; its values are 8, 24, 48"),
+        ("norm>pre", "norm>pre: pre is not a number"),
+        ("norm>3", "norm>3: none is not a number"),
         ("norm", "norm: expected KEY=VALUE"),
         ("", "an empty filter: expected"),
         ("depth>=8,24", "24: expected KEY=VALUE"),
         ("=3", "=3: expected"),
     ],
 )
-def test_a_wrong_filter_is_one_line(text, message):
+def test_a_bad_filter_raises_one_line(text, message):
     with pytest.raises(InputError, match=re.escape(message)):
         select(CELLS, parse_filter(text))
 
 
 @given(st.sampled_from(DEPTHS), st.sampled_from(["=", ">=", ">"]))
-def test_a_sign_and_its_opposite_share_out_the_cells(depth, sign):
-    opposite = {"=": "!=", ">=": "<", ">": "<="}[sign]
-    kept = [{c.id for c in select(CELLS, parse_filter(f"depth{s}{depth}"))} for s in (sign, opposite)]
-    assert kept[0] | kept[1] == {c.id for c in CELLS}
-    assert not kept[0] & kept[1]
+def test_an_operator_and_its_negation_partition_the_cells(depth, operator):
+    opposite = {"=": "!=", ">=": "<", ">": "<="}[operator]
+    selected = [{c.id for c in select(CELLS, parse_filter(f"depth{s}{depth}"))} for s in (operator, opposite)]
+    assert selected[0] | selected[1] == {c.id for c in CELLS}
+    assert not selected[0] & selected[1]
 
 
-def test_nothing_to_select_from_is_no_error():
+def test_selecting_from_no_cells_is_no_error():
     assert select([], parse_filter("anything=1")) == []

@@ -26,8 +26,8 @@ CHOICES = {"dataset": "digits", "model": "mlp", "norm": "pre", "residual": "on",
 @pytest.fixture(autouse=True)
 def _keeps_few(monkeypatch):
     """As it is with many cells that rest: all is kept, a moment after it was written."""
-    monkeypatch.setattr(cache, "FEW", 1)
-    monkeypatch.setattr(cache, "GRAIN", 0.02)
+    monkeypatch.setattr(cache, "MIN_CHANGES", 1)
+    monkeypatch.setattr(cache, "CLOCK_GRAIN", 0.02)
 
 
 def _write(place, depth, loss, status="done"):
@@ -50,7 +50,7 @@ def _fresh(*paths):
     """What is found without an index."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "INDEX", ".no-such-index")
-        patch.setattr(cache, "FEW", sys.maxsize)
+        patch.setattr(cache, "MIN_CHANGES", sys.maxsize)
         return [*scan(paths)]
 
 
@@ -127,7 +127,7 @@ def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
 
 def test_what_has_just_changed_is_not_trusted(tmp_path, monkeypatch):
     """A file may be written twice within the grain of a clock."""
-    monkeypatch.setattr(cache, "GRAIN", 60.0)
+    monkeypatch.setattr(cache, "CLOCK_GRAIN", 60.0)
     _cells(tmp_path)
     read = _reads(monkeypatch)
     [*scan([tmp_path])]
@@ -170,7 +170,7 @@ def test_many_may_write_it_at_once(tmp_path):
     before = _cells(tmp_path, 12)
     code = (
         "import sys; from pathlib import Path; from resexp.record import cache; from resexp.record.index import scan;"
-        "cache.FEW, cache.GRAIN = 1, 0.0\n"
+        "cache.MIN_CHANGES, cache.CLOCK_GRAIN = 1, 0.0\n"
         "for _ in range(40):\n"
         f" (Path(sys.argv[1]) / '{INDEX}').unlink(missing_ok=True); print(len([*scan([Path(sys.argv[1])])]))"
     )
@@ -210,6 +210,6 @@ def test_a_record_of_another_shape_has_no_cells(tmp_path, cells):
 
 
 def test_few_cells_are_read_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "FEW", 50)
+    monkeypatch.setattr(cache, "MIN_CHANGES", 50)
     _cells(tmp_path)
     assert not (tmp_path / INDEX).exists()

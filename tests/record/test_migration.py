@@ -182,7 +182,7 @@ def test_cells_of_a_newer_schema_are_reported_in_a_line(old, caplog, capsys):
         with caplog.at_level(logging.WARNING):
             assert len([*scan([old])]) == 2
         (line,) = caplog.messages
-        assert line.startswith(f"left out 2 cells of schema {SCHEMA + 1}: this version of resexp reads schemas up to")
+        assert line.startswith(f"left out 2 cells of schema {SCHEMA + 1}; this version reads up to {SCHEMA} (")
     sweep = old / ".sweeps" / "two"
     manifest = json.loads((sweep / SWEEP).read_text())
     (sweep / SWEEP).write_text(json.dumps({**manifest, "schema": SCHEMA + 1}))
