@@ -107,23 +107,22 @@ def keys(option: str) -> Table:
 def diagnostics() -> Table:
     """Quantities of diagnostics, from the docstrings of their functions."""
     levels = {name: load(f"diagnostics/{name}") for name in ("light", "full")}
-    expensive = levels["full"]["expensive"]
+    expensive, documentation = levels["full"]["expensive"], quantities()
     names = [*levels["full"]["quantities"], *expensive]
-    extra = sorted(f.stem for f in package("resexp.diagnostics").glob("*sharpness.py") if f.stem not in names)
     rows = []
-    for name in [*names, *extra]:
+    for name in [*names, *sorted(documentation.keys() - {*names})]:
         level = "`light`" if name in levels["light"]["quantities"] else "`full`" if name in names else "on request"
-        text, unit, cost = measured(name)
-        rows.append([f"`{name}`", f"{level} *" if name in expensive else level, text, unit, cost])
-    return ["quantity", "level", "definition", "unit", "cost; reference"], rows
+        rows.append([f"`{name}`", f"{level} *" if name in expensive else level, *documentation[name]])
+    return ["quantity", "level", "definition", "shape", "unit", "cost", "reference"], rows
 
 
-def measured(name: str) -> tuple[str, str, str]:
-    """Return definition, unit, and cost with reference of a quantity."""
-    text = definition(f"resexp.diagnostics.{name}.{name}")
-    before, _, after = text.partition("Unit:")
-    unit, _, cost = after.partition("Cost:")
-    return before.strip(), unit.strip().rstrip("."), cost.strip()
+def quantities() -> dict[str, list[str]]:
+    """Return definition, shape, unit, cost and reference of each quantity."""
+    files = sorted(package("resexp.diagnostics.quantities").glob("[!_]*.py"))
+    functions = (n for file in files for n in ast.parse(file.read_text()).body if isinstance(n, ast.FunctionDef))
+    documented = {f.name: ast.get_docstring(f) or "" for f in functions if not f.name.startswith("_")}
+    field = re.compile(r"^(?:Shape|Unit|Cost|Reference): ", re.M)
+    return {name: [plain(part).removesuffix(".") for part in field.split(text)] for name, text in documented.items()}
 
 
 def columns() -> Table:
