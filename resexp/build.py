@@ -23,17 +23,19 @@ from resexp.nn.models import Task
 
 
 def factory(options: Mapping[str, Any]) -> Any:
-    """What `_target_` names, as a function of its positional arguments, with the other options filled in.
+    """Return the class that `_target_` names as a partial with the other options as keyword arguments.
 
-    Raises InputError where there is no such class or it takes no such option.
+    Raises:
+        InputError: the class cannot be imported, or it does not take one of the options.
+
     """
     target = options["_target_"]
     try:
         partial = instantiate({**options, "_partial_": True, "_convert_": "all"})
-        known = inspect.signature(partial.func).parameters
-        for key in options.keys() - {"_target_"} - known.keys():
-            if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-                raise InputError(f"_target_={target}: takes no {key}{nearest(key, known)}")
+        parameters = inspect.signature(partial.func).parameters
+        for key in options.keys() - {"_target_"} - parameters.keys():
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+                raise InputError(f"_target_={target}: takes no {key}{nearest(key, parameters)}")
         return partial
     except SystemExit:
         raise InputError(f"_target_={target}: its module exits when it is imported") from None
@@ -44,7 +46,7 @@ def factory(options: Mapping[str, Any]) -> Any:
 
 
 def device_of(name: str) -> torch.device:
-    """The device that a name (auto, cpu, cuda, cuda:N, mps) means here. Raises InputError where there is none."""
+    """Return the device for auto, cpu, cuda, cuda:N or mps. Raises InputError if this machine lacks it."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
@@ -55,47 +57,50 @@ def device_of(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def threads(wanted: int | str) -> Iterator[None]:
-    """Torch computes with that many CPU threads; "auto": as many as it does anyway."""
+def cpu_threads(count: int | str) -> Iterator[None]:
+    """Run the block with `count` CPU threads in torch; "auto" leaves torch's number unchanged."""
     before = torch.get_num_threads()
-    torch.set_num_threads(before if isinstance(wanted, str) else wanted)
+    torch.set_num_threads(before if isinstance(count, str) else count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-def work(training: Training) -> tuple[int | None, int | None]:
-    """Of a step of one replicate: floating-point operations, and bytes kept for the backward; None if uncountable."""
+def step_cost(training: Training) -> tuple[int | None, int | None]:
+    """Return floating-point operations and bytes saved for the backward pass of one replicate's step.
+
+    Both are None if the network does not run on meta tensors.
+    """
     data, network, size = training.data, training.pack.network, training.plan.batch_size
     x = data.standardize(data.train.x[:1]).to("meta").expand(size, *data.shape)
-    kept = {}
+    storages = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def save(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage
+        storages[storage._cdata] = storage
         return tensor
 
-    own = {p.untyped_storage()._cdata for p in network.parameters()}
+    parameters = {p.untyped_storage()._cdata for p in network.parameters()}
     try:
-        with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+        with FlopCounterMode(display=False) as counter, saved_tensors_hooks(save, lambda tensor: tensor):
             network(x).sum().backward()
-    except Exception:  # a module that does not run without values
+    except Exception:  # a module that needs the values of its input
         return None, None
-    return int(counter.get_total_flops()), sum(s.nbytes() for key, s in kept.items() if key not in own)
+    return int(counter.get_total_flops()), sum(s.nbytes() for key, s in storages.items() if key not in parameters)
 
 
 def check_available(cell: Cell) -> None:
-    """Raise InputError where this machine lacks the device or one of the classes."""
+    """Raise InputError if this machine lacks the device, or a class of the cell cannot be imported."""
     device_of(cell.settings.device)
     for options in cell.options.values():
         if "_target_" in options:
             factory(options)
-    factory(cell.options["diagnostics"])()  # it looks for its quantities
+    factory(cell.options["diagnostics"])()  # raises if a quantity does not exist
 
 
 def load_data(cell: Cell) -> Data:
-    """The cell's data, on the CPU. Raises InputError where they cannot be had or are fewer than a batch."""
+    """Return the cell's data on the CPU. Raises InputError if they are missing or smaller than a batch."""
     data = prepare(factory(cell.options["dataset"])(), getattr(torch, cell.settings.precision))
     if cell.settings.batch_size > len(data.train):
         raise InputError(f"batch_size={cell.settings.batch_size}: the train split has {len(data.train)} samples")
@@ -103,7 +108,7 @@ def load_data(cell: Cell) -> Data:
 
 
 def block_config(cell: Cell) -> BlockConfig:
-    """What the cell's blocks are made of."""
+    """Return the configuration of the cell's blocks."""
     options, settings = cell.options, cell.settings
     return BlockConfig(
         width=settings.width,
@@ -116,30 +121,40 @@ def block_config(cell: Cell) -> BlockConfig:
     )
 
 
-def _vmapped(cell: Cell, device: torch.device) -> bool:
-    """By model and device, never by the number of seeds: a vmapped network rounds differently from a plain one."""
+def _is_vmapped(cell: Cell, device: torch.device) -> bool:
+    """Decide by model and device, never by the number of seeds: a vmapped network rounds differently."""
     if cell.settings.pack != "auto":
         return cell.settings.pack == "vmap"
     return device.type != "cpu" or getattr(factory(cell.options["model"]).func, "vmap_on_cpu", True)
 
 
 def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
-    """The cell's replicates with these seeds, ready to train. Raises InputError where its choices make no network."""
+    """Return the cell's replicates with these seeds, ready to train.
+
+    Args:
+        cell: the cell.
+        seeds: the seeds of the replicates, all trained in one pack.
+        data: the cell's data, from `load_data`.
+
+    Raises:
+        InputError: the choices do not make a network.
+
+    """
     settings, options = cell.settings, cell.options
     device, dtype = device_of(settings.device), getattr(torch, settings.precision)
-    model, parts = factory(options["model"]), block_config(cell)
+    model, config = factory(options["model"]), block_config(cell)
     task = Task(data.shape, data.classes, data.is_tokens)
     pack = Pack(
-        lambda: model(parts, task),
+        lambda: model(config, task),
         factory(options["init"])(),
         seeds,
         device=device,
         dtype=dtype,
-        vmapped=_vmapped(cell, device),
+        vmapped=_is_vmapped(cell, device),
     )
     suite = factory(options["diagnostics"])()
     if suite:
-        find_blocks(pack.network, suite.blocks)  # there must be some
+        find_blocks(pack.network, suite.blocks)  # raises if there are none
     return Training(
         pack=pack,
         data=data.to(device),

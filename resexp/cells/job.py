@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from resexp.build import build, threads, work
+from resexp.build import build, cpu_threads, step_cost
 from resexp.cells.callbacks import Callback, CellStart, Notice
 from resexp.cells.checkpoints import Checkpoint, Checkpoints
 from resexp.cells.interrupt import Stop
@@ -82,7 +82,7 @@ class Job:
     def _train(self, data: Data) -> End:
         training = build(self.cell, self.seeds, data)
         pack = training.pack
-        with threads(self.cell.settings.threads), self.stop.saving():
+        with cpu_threads(self.cell.settings.threads), self.stop.saving():
             device = _named(pack.device)
             about = {"seeds": [*self.seeds], "mode": pack.mode, "device": device, "step": self._step}
             self.directory.open(self.cell, about, keep_result=self.before is not None)
@@ -166,7 +166,7 @@ class Job:
         return result
 
     def _cost(self, training: Training) -> Cost:
-        operations, saved = work(training) if self.role == "cell" else (None, None)
+        operations, saved = step_cost(training) if self.role == "cell" else (None, None)
         return Cost(training.pack.num_parameters, operations, saved, None, len(self.seeds))
 
     def _announcement(self, training: Training, device: str) -> CellStart:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from resexp.analysis.diagnosis import Array, Gain, ProbeResult, diagnose, measured_depth_limit
 from resexp.analysis.prediction import no_theory_reason, theory_arm
-from resexp.build import build, check_available, load_data, threads
+from resexp.build import build, check_available, cpu_threads, load_data
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
 from resexp.diagnostics.blocks import find_blocks
@@ -31,7 +31,7 @@ def probe_cell(cell: Cell) -> ProbeResult:
     """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
     check_available(cell)
     data = load_data(cell)
-    with threads(cell.settings.threads):
+    with cpu_threads(cell.settings.threads):
         training = build(cell, cell.settings.seed_list, data)
         layer_diagnostics = LayerDiagnostics(Suite(QUANTITIES, ()), training.pack, training.data, training.optimizer)
 

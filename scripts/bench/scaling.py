@@ -6,7 +6,7 @@ from statistics import median
 
 import torch
 
-from resexp.build import build, load_data, work
+from resexp.build import build, load_data, step_cost
 from resexp.config.compose import Composer
 from resexp.engine.events import Steps
 from resexp.engine.loop import fit
@@ -30,7 +30,7 @@ def main() -> None:
     rate = multiply_rate()
     cell = Composer().cell([*sys.argv[1:], f"steps={WARM_UP + TIMED}", "log_every=1", "eval_every=1000"])
     training = build(cell, cell.settings.seed_list, load_data(cell))
-    operations = (work(training)[0] or 0) * len(training.pack)
+    operations = (step_cost(training)[0] or 0) * len(training.pack)
     assert operations
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     step = median(b - a for a, b in zip(ticks[WARM_UP:], ticks[WARM_UP + 1 :], strict=False))

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from resexp.build import build, load_data, threads
+from resexp.build import build, cpu_threads, load_data
 from resexp.engine.events import End, State, Steps
 from resexp.engine.loop import fit
 
@@ -25,7 +25,7 @@ def run(cell, seeds, *, poison=None, resume_at=None):
     training = build(cell, seeds, data)
     if poison is not None:
         training.pack.weights_RP[seeds.index(poison)] = float("inf")
-    with threads(cell.settings.threads):
+    with cpu_threads(cell.settings.threads):
         if resume_at is None:
             events = [*fit(training)]
         else:
