@@ -1,1 +1,1 @@
-"""What finished runs show, for the terminal and the report alike."""
+"""Analysis of finished runs, shared by the terminal and the report."""

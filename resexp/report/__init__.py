@@ -1,1 +1,1 @@
-"""The report: what a sweep found, as one HTML page, with its figures beside it."""
+"""The report of a sweep: one HTML page, and its figures as files beside it."""

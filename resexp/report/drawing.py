@@ -123,7 +123,7 @@ def _loss_curves(group: CellGroup, losses: Curves, left_out: str) -> ReportFigur
         if reference.loss_target is not None:
             levels["target loss"] = reference.loss_target
     limits = _loss_limits(group, losses, levels.values())
-    scale = AxesSpec("step", "training loss (nats)", limits=limits, levels=levels)
+    axes = AxesSpec("step", "training loss (nats)", limits=limits, levels=levels)
     target = f" The target loss is {loss_text(levels['target loss'])} nats." if len(levels) > 1 else ""
     return ReportFigure(
         "losses",
@@ -132,7 +132,7 @@ def _loss_curves(group: CellGroup, losses: Curves, left_out: str) -> ReportFigur
         "Minibatch loss in nats on a log scale: the mean over the finite seeds, with a band from the least to the "
         "largest; × marks the last step with a finite seed. Losses above 100 times that of a constant prediction are "
         f"cut off.{left_out}",
-        lambda width: curve_panels(losses, labels, scale, width),
+        lambda width: curve_panels(losses, labels, axes, width),
     )
 
 
@@ -216,5 +216,5 @@ def _layer_figure(quantity: str, rows: Curves, labels: list[str]) -> ReportFigur
         f"Layer by layer: {title}",
         f"{title} of each layer at the end of training, a panel for each of {len(rows)} arms, a curve for each depth.",
         "At the last measured step: the mean over the finite seeds, with a band from the least to the largest.",
-        lambda width: curve_panels(rows, labels, AxesSpec("layer", title, log=is_log), width),
+        lambda width: curve_panels(rows, labels, AxesSpec("layer", quantity.replace("_", " "), log=is_log), width),
     )
