@@ -162,8 +162,8 @@ def _depth_curves(shown: Sequence[DepthSeries], left_out: str) -> ReportFigure:
     depths = "; ".join(f"{series.name} {trainable_depth_text(series)}" for series in shown)
     explanation = (
         "The diamond is the trainable depth D50 by a penalized logistic fit in the logarithm of the depth. The shading "
-        "and the text give its 95 % interval, which is at least as wide as the gap between the two depths where the "
-        "share falls below one half."
+        "and the text give its 95 % interval, which always includes the two adjacent depths between which the share "
+        "falls below one half."
         if any(series.estimate for series in shown)
         else "The shading and the text give the two depths between which the share falls below one half, and so the "
         "trainable depth D50 lies."

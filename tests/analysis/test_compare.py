@@ -33,11 +33,11 @@ MATRIX = [
 
 
 def test_cells_are_matched_by_all_keys_but_the_contrast():
-    found = compare_cells("norm=pre", "norm=none", MATRIX)
-    assert [dict(row.where) for row in found.rows] == [
+    comparison = compare_cells("norm=pre", "norm=none", MATRIX)
+    assert [dict(row.where) for row in comparison.rows] == [
         {"depth": d, "residual": r} for d in ("8", "48") for r in ("off", "on")
     ]
-    for row in found.rows:
+    for row in comparison.rows:
         (match,) = row.matches
         assert (match.a.test.choices["norm"], match.b.test.choices["norm"]) == ("pre", "none")
         assert match.a.test.config["depth"] == match.b.test.config["depth"]
@@ -46,16 +46,16 @@ def test_cells_are_matched_by_all_keys_but_the_contrast():
 
 
 def test_terms_of_both_filters_only_restrict():
-    found = compare_cells("norm=pre,depth>=24", "depth>=24,norm=none", MATRIX)
-    assert [dict(row.where) for row in found.rows] == [{"residual": "off"}, {"residual": "on"}]
+    comparison = compare_cells("norm=pre,depth>=24", "depth>=24,norm=none", MATRIX)
+    assert [dict(row.where) for row in comparison.rows] == [{"residual": "off"}, {"residual": "on"}]
     assert len(compare_cells("arm=pre+residual", "arm=none+plain", MATRIX).rows) == 2
     (row,) = compare_cells("norm=pre,depth=8,residual=on", "norm=pre,depth=48,residual=on", MATRIX).rows
     assert row.where == {}
 
 
 def test_by_averages_matches_within_a_seed():
-    found = compare_cells("norm=pre", "norm=none", MATRIX, by="depth")
-    assert [(dict(row.where), len(row.matches), row.paired.n) for row in found.rows] == [
+    comparison = compare_cells("norm=pre", "norm=none", MATRIX, by="depth")
+    assert [(dict(row.where), len(row.matches), row.paired.n) for row in comparison.rows] == [
         ({"depth": "8"}, 2, 12),
         ({"depth": "48"}, 2, 12),
     ]
@@ -86,11 +86,11 @@ def test_the_error_names_the_key_in_which_cells_do_not_match():
 
 
 def test_a_complete_grid_has_factorial_effects():
-    found = compare_cells("residual=on", "residual=off", MATRIX)
-    assert [(e.where["depth"], e.effect.name) for e in found.effects] == [
+    comparison = compare_cells("residual=on", "residual=off", MATRIX)
+    assert [(e.where["depth"], e.effect.name) for e in comparison.effects] == [
         (d, name) for d in ("8", "48") for name in ("residual=on", "norm=pre", "on × pre")
     ]
-    assert [math.exp(e.effect.paired.mean) for e in found.effects[:3]] == pytest.approx([0.1, 0.5, 1.0])
+    assert [math.exp(e.effect.paired.mean) for e in comparison.effects[:3]] == pytest.approx([0.1, 0.5, 1.0])
     assert compare_cells("arm=pre+residual", "arm=none+plain", MATRIX).effects == ()
 
 
@@ -108,8 +108,8 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     assert [arm.sensitivity for arm in (row.matches[0].a, row.matches[0].b)] == pytest.approx([0.145, 0.1])
     recorded = [_cell(c.choices["norm"], loss=[r.loss_train for r in c.replicates], lr=c.flat["optimizer.lr"],
                       seeds=range(6), tuning_seeds=[5]) for c in cells]  # fmt: skip
-    found = compare_cells("norm=pre", "norm=none", recorded)
-    assert (found.tuning, found.rows[0].matches[0].a.lr) == ((5,), 1e-3)
+    comparison = compare_cells("norm=pre", "norm=none", recorded)
+    assert (comparison.tuning, comparison.rows[0].matches[0].a.lr) == ((5,), 1e-3)
     one_rate = compare_cells("norm=pre,optimizer.lr=1e-3", "norm=none,optimizer.lr=1e-3", cells)
     assert (one_rate.tuning, one_rate.rows[0].seeds) == ((), tuple(range(6)))
     assert not one_rate.rows[0].matches[0].a.at_edge
@@ -117,8 +117,12 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
 
 def test_rates_in_the_filters_are_not_tuned():
     cells = [_cell("pre", loss=[x] * 8, lr=lr) for lr, x in ((1e-3, 0.2), (3e-3, 0.1), (1e-2, 0.4))]
-    found = compare_cells("optimizer.lr=1e-3", "optimizer.lr=1e-2", cells)
-    assert (found.tuning, found.rows[0].seeds, found.rows[0].ratio) == ((), (*range(8),), pytest.approx(0.5))
+    comparison = compare_cells("optimizer.lr=1e-3", "optimizer.lr=1e-2", cells)
+    assert (comparison.tuning, comparison.rows[0].seeds, comparison.rows[0].ratio) == (
+        (),
+        (*range(8),),
+        pytest.approx(0.5),
+    )
     low = compare_cells("optimizer.lr<=3e-3", "optimizer.lr=1e-2", cells)  # each side at its best
     assert (low.tuning, low.rows[0].matches[0].a.lr, low.rows[0].ratio) == ((0, 1, 2), 3e-3, pytest.approx(0.25))
 
@@ -126,15 +130,15 @@ def test_rates_in_the_filters_are_not_tuned():
 @pytest.mark.parametrize("recorded", [None, [0, 1]])
 @pytest.mark.parametrize("seeds", [4, 5, 8])
 def test_seeds_missing_is_the_smallest_number_that_suffices(recorded, seeds):
-    def found(n):
+    def compare_with(n):
         cells = [_cell(norm, lr=lr, seeds=range(n), tuning_seeds=recorded)
                  for norm in ("pre", "none") for lr in (1e-3, 1e-2)]  # fmt: skip
         return compare_cells("norm=pre", "norm=none", cells)
 
-    first = found(seeds)
+    first = compare_with(seeds)
     more = first.seeds_missing(first.seeds_needed, len(first.rows[0].seeds))
-    assert len(found(seeds + more).rows[0].seeds) == first.seeds_needed
-    assert len(found(seeds + more - 1).rows[0].seeds) < first.seeds_needed
+    assert len(compare_with(seeds + more).rows[0].seeds) == first.seeds_needed
+    assert len(compare_with(seeds + more - 1).rows[0].seeds) < first.seeds_needed
 
 
 def test_diverged_seeds_count_and_only_shared_seeds_are_paired():
@@ -157,11 +161,11 @@ def test_diverged_seeds_count_and_only_shared_seeds_are_paired():
     ids=["all diverged", "one seed", "no shared seed", "ties", "empty", "one seed to tune and to test"],
 )
 def test_degenerate_comparisons_are_shown_and_serialized(cells):
-    found = compare_cells("norm=pre", "norm=none", cells)
-    (row,) = found.rows
+    comparison = compare_cells("norm=pre", "norm=none", cells)
+    (row,) = comparison.rows
     assert row.p_adjusted == 1.0
-    json.dumps(found.to_json(), allow_nan=False)
-    assert "no p below can reach 0.05" in _text(ComparisonView(found)) or row.paired.n == 8
+    json.dumps(comparison.to_json(), allow_nan=False)
+    assert "no p below can reach 0.05" in _text(ComparisonView(comparison)) or row.paired.n == 8
 
 
 def test_the_view_fits_80_columns_and_warns_of_missing_seeds_first():

@@ -65,9 +65,9 @@ def check(page):
 def test_the_page_of_a_sweep_has_every_section_and_links_every_run(make, page, tmp_path):
     ends = {"pre+residual": 0.01, "pre+plain": 2.31, "none+residual": None, "none+plain": 1.5}
     runs = [make(arm, depth, 0.01 if depth == 8 else end) for depth in (8, 24) for arm, end in ends.items()]
-    found = page()
-    check(found)
-    text = found.text
+    parsed = page()
+    check(parsed)
+    text = parsed.text
     assert "pre+residual trains deepest: to depth 24, the deepest tried." in text
     assert "3 of 3 seeds (95 % interval 44 to 100 %)" in text
     assert "The two intervals overlap" in text  # 3 of 3 and 0 of 3: 44 to 100 and 0 to 56 %
@@ -87,7 +87,7 @@ def test_the_page_of_a_sweep_has_every_section_and_links_every_run(make, page, t
     assert "× 1.01" in text
     for verdict in ("3 trained", "3 stuck", "3 diverged", "3 slow"):
         assert verdict in text
-    links = {unquote(a["href"]).rstrip("/") for a in found.all("a")}
+    links = {unquote(a["href"]).rstrip("/") for a in parsed.all("a")}
     for run in runs:
         assert run.relative_to(tmp_path / "outputs").as_posix() in links
         assert f"#run-{run.name[-12:]}" in links
@@ -101,13 +101,13 @@ def test_trainable_depths_are_listed_with_links_to_their_runs(make, page):
     for lr in (1e-3, 1e-2):
         for depth, end in ((4, 0.1), (8, 0.1), (16, 0.1 if lr < 2e-3 else 2.31), (32, 2.31)):
             make("pre+residual", depth, end, seeds=5, lr=lr, tuning_seeds=[0, 1])
-    found = page()
-    check(found)
+    parsed = page()
+    check(parsed)
     assert re.search(
-        r"pre\+residual 2\d 1\d to [345]\d [0-9., ]+ 3/3 at 4 , 3/3 at 8 , 3/3 at 16 , 0/3 at 32", found.text
+        r"pre\+residual 2\d 1\d to [345]\d [0-9., ]+ 3/3 at 4 , 3/3 at 8 , 3/3 at 16 , 0/3 at 32", parsed.text
     )
-    assert "The diamond is the trainable depth D50" in found.text
-    assert "By the logistic fit over all depths: The trainable depth D50 of pre+residual is 2" in found.text
+    assert "The diamond is the trainable depth D50" in parsed.text
+    assert "By the logistic fit over all depths: The trainable depth D50 of pre+residual is 2" in parsed.text
 
 
 def test_hostile_names_are_escaped(make, page, tmp_path):
@@ -115,10 +115,10 @@ def test_hostile_names_are_escaped(make, page, tmp_path):
     make("pre+residual", 8, choices=odd, activation="$x^{&\ud800漢")
     make("pre+plain", 8, choices={"dataset": HOSTILE}, activation='"><img src=x onerror=alert(1)>', notes=[HOSTILE])
     make("none+residual", 8, status="failed", error=f"ValueError: {HOSTILE}", choices={"dataset": HOSTILE})
-    found = page()
-    check(found)
-    assert found.all("img") == []
-    assert found.text.count(HOSTILE) >= 4
+    parsed = page()
+    check(parsed)
+    assert parsed.all("img") == []
+    assert parsed.text.count(HOSTILE) >= 4
     written = {file.resolve().relative_to(tmp_path / "outputs").parts[0] for file in tmp_path.rglob("*.png")}
     assert written == {"report"}
 
@@ -127,12 +127,12 @@ def test_hostile_names_are_escaped(make, page, tmp_path):
 def test_each_data_set_and_model_has_its_own_section(make, page):
     make("pre+residual", 8)
     make("pre+residual", 8, 2.31, choices={"dataset": "text"}, lr=0.1)
-    found = page()
-    check(found)
-    assert "digits, mlp" in found.text
-    assert "text, mlp" in found.text
-    assert "Nothing trains at depth 8" in found.text
-    assert {a["href"] for a in found.all("a")} >= {"report/digits-mlp/map.svg", "report/text-mlp/map.svg"}
+    parsed = page()
+    check(parsed)
+    assert "digits, mlp" in parsed.text
+    assert "text, mlp" in parsed.text
+    assert "Nothing trains at depth 8" in parsed.text
+    assert {a["href"] for a in parsed.all("a")} >= {"report/digits-mlp/map.svg", "report/text-mlp/map.svg"}
 
 
 def test_learning_rates_and_layers_have_figures(make, page):
@@ -141,11 +141,11 @@ def test_learning_rates_and_layers_have_figures(make, page):
     seed, layer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2)
     table = {"seed": seed, "step": np.full(8, 9), "layer": layer, "quantity": ["stream_rms"] * 8, "value": 1.0 + layer}
     pq.write_table(pa.table(table), path / "layers.parquet")
-    found = page()
-    check(found)
-    assert "Depth and learning rate" in found.text
-    assert "Layer by layer: stream RMS" in found.text
-    assert "pre+residual lr=0.01" in found.text
+    parsed = page()
+    check(parsed)
+    assert "Depth and learning rate" in parsed.text
+    assert "Layer by layer: stream RMS" in parsed.text
+    assert "pre+residual lr=0.01" in parsed.text
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_learning_rates_and_layers_have_figures(make, page):
 def test_pages_with_missing_or_unusual_results(make, page, cells, expected):
     for cell in cells:
         make(**cell)
-    found = page()
-    check(found)
-    assert expected in found.text
+    parsed = page()
+    check(parsed)
+    assert expected in parsed.text
 
 
 @pytest.mark.slow
@@ -173,9 +173,9 @@ def test_a_page_of_64_cells_links_every_run(make, page):
     for lr in np.geomspace(1e-4, 1e-1, 16):
         for depth in (4, 8, 16, 32):
             make("pre+residual", depth, 0.01, lr=float(lr))
-    found = page()
-    check(found)
-    assert len({a["href"] for a in found.all("a") if a["href"].startswith("#run-")}) == 64
+    parsed = page()
+    check(parsed)
+    assert len({a["href"] for a in parsed.all("a") if a["href"].startswith("#run-")}) == 64
 
 
 def test_the_last_sweep_is_the_default_and_a_manifest_is_a_valid_path(make, tmp_path, capsys):
@@ -192,9 +192,9 @@ def test_the_last_sweep_is_the_default_and_a_manifest_is_a_valid_path(make, tmp_
     assert "resexp train -m depth=24" in (text := Page(output.read_text("utf-8")).text)
     assert "depth 8" not in text
     assert main(["report", "outputs/.sweeps/2030-01-01", "--output", "elsewhere/page.html"]) == 0
-    found = Page((tmp_path / "elsewhere" / "page.html").read_text("utf-8"))
-    assert "resexp train -m depth=8" in found.text
-    assert not any("run/" in a["href"] for a in found.all("a"))  # runs outside the page's folder are not linked
+    parsed = Page((tmp_path / "elsewhere" / "page.html").read_text("utf-8"))
+    assert "resexp train -m depth=8" in parsed.text
+    assert not any("run/" in a["href"] for a in parsed.all("a"))  # runs outside the page's folder are not linked
     assert (tmp_path / "elsewhere" / "page" / "map.svg").exists()
     assert main(["report", str(first)]) == 0
     assert (first / "report.html").exists()

@@ -24,9 +24,9 @@ def test_signals_that_are_not_finite_never_predict_training():
 
 def test_balanced_accuracy_weighs_both_classes_equally():
     trained = np.array([True] * 8 + [False] * 2)
-    found = ConfusionMatrix.of(np.array([True] * 9 + [False]), trained)
-    assert found == ConfusionMatrix(8, 1, 0, 1)
-    assert found.balanced_accuracy == 0.75
+    matrix = ConfusionMatrix.of(np.array([True] * 9 + [False]), trained)
+    assert matrix == ConfusionMatrix(8, 1, 0, 1)
+    assert matrix.balanced_accuracy == 0.75
     assert (
         ConfusionMatrix.of(fit_majority(trained[:, None], trained)(trained[:, None]), trained).balanced_accuracy == 0.5
     )

@@ -27,10 +27,10 @@ def _run(search, trains):
 
 @given(st.integers(5, 256).map(lambda failing: failing - 0.5))
 def test_a_sharp_boundary_is_located_to_the_ratio(boundary):
-    found = _run(DepthSearch(), lambda depth, *_: depth < boundary)
-    assert boundary / 1.3 <= found.d50 <= boundary * 1.3
-    assert found.low <= boundary <= found.high
-    assert (found.censored, found.monotone) == (None, True)
+    estimate = _run(DepthSearch(), lambda depth, *_: depth < boundary)
+    assert boundary / 1.3 <= estimate.d50 <= boundary * 1.3
+    assert estimate.low <= boundary <= estimate.high
+    assert (estimate.censored, estimate.monotone) == (None, True)
 
 
 def test_d50_is_censored_if_all_or_no_depths_train():
@@ -55,13 +55,13 @@ def test_the_rate_of_each_depth_is_chosen_on_separate_seeds():
         return depth < (20 if rate == 1e-3 else 100 if rate == 3e-4 else 6)
 
     search = DepthSearch(rates=(3e-4, 1e-3, 3e-3))
-    found = _run(search, trains)
-    assert 70 < found.d50 < 130
-    assert {found.rates[d] for d in found.rates if 20 <= d < 100} == {3e-4}
-    assert 32 in found.at_edge
-    assert len(asked) == len({*asked}) == found.runs
-    assert {s for d, rate, s in asked if rate != found.rates[d]} == {0, 1, 2}
-    assert found.saved > 0
+    estimate = _run(search, trains)
+    assert 70 < estimate.d50 < 130
+    assert {estimate.rates[d] for d in estimate.rates if 20 <= d < 100} == {3e-4}
+    assert 32 in estimate.at_edge
+    assert len(asked) == len({*asked}) == estimate.runs
+    assert {s for d, rate, s in asked if rate != estimate.rates[d]} == {0, 1, 2}
+    assert estimate.saved > 0
 
 
 def test_a_search_resumes_from_recorded_outcomes():
@@ -90,11 +90,11 @@ def test_invalid_searches_are_refused(wrong):
 def test_any_outcomes_lead_to_an_ordered_interval(s, d50, seed):
     rng = np.random.default_rng(seed)
     search = DepthSearch()
-    found = _run(search, lambda depth, *_: rng.random() < 1 / (1 + (depth / d50) ** (1 / s)))
-    if found.censored is None:
-        assert found.low <= found.d50 <= found.high
-    assert found.low is not None or found.high is not None
-    assert found.runs <= search.max_runs
+    estimate = _run(search, lambda depth, *_: rng.random() < 1 / (1 + (depth / d50) ** (1 / s)))
+    if estimate.censored is None:
+        assert estimate.low <= estimate.d50 <= estimate.high
+    assert estimate.low is not None or estimate.high is not None
+    assert estimate.runs <= search.max_runs
 
 
 def test_the_fit_is_finite_under_separation_and_scales_with_depth():

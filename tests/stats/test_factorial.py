@@ -31,12 +31,12 @@ def test_the_effects_of_a_known_table_are_recovered():
 def test_the_effects_determine_the_table_up_to_its_mean(values):
     """Six cells have five contrasts and a mean."""
     table = dict(zip(LEVELS, values, strict=True))
-    found = _means({level: {0: value} for level, value in table.items()})
+    effects = _means({level: {0: value} for level, value in table.items()})
     mean = np.mean([table["off", n] for n in ("none", "pre", "post")])
-    inner = [0.0, found["on × pre"], found["on × post"]]
-    assert np.mean([table["on", n] for n in ("none", "pre", "post")]) - mean == pytest.approx(found["residual=on"])
+    inner = [0.0, effects["on × pre"], effects["on × post"]]
+    assert np.mean([table["on", n] for n in ("none", "pre", "post")]) - mean == pytest.approx(effects["residual=on"])
     for n, extra in zip(("none", "pre", "post"), inner, strict=True):
-        main = 0.0 if n == "none" else found[f"norm={n}"]
+        main = 0.0 if n == "none" else effects[f"norm={n}"]
         assert table["off", n] - table["off", "none"] == pytest.approx(main - extra / 2, abs=1e-9)
 
 

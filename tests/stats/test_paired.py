@@ -81,8 +81,8 @@ def test_degenerate_differences_have_defined_results():
 
 def test_the_t_interval_agrees_with_scipy():
     d = [0.3, -0.1, 0.7, 0.4, 0.2]
-    found, expected = t_interval(d), stats.ttest_1samp(d, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    interval, expected = t_interval(d), stats.ttest_1samp(d, 0).confidence_interval(0.95)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
     extremes = compare_pairs(d).extremes
     assert (extremes.low, extremes.high, extremes.coverage) == (-0.1, 0.7, 0.9375)
 

@@ -19,12 +19,12 @@ def columns(*rows):
 
 
 def test_profiles_place_each_value_by_step_seed_and_layer():
-    found = profiles(columns((3, 0, 1, "a", 1.0), (1, 0, 2, "a", 2.0), (1, 10, 1, "a", 4.0), (1, 0, -1, "b", 8.0)))
-    assert found["a"].seeds.tolist() == [1, 3]
-    assert found["a"].steps.tolist() == [0, 10]
-    np.testing.assert_array_equal(found["a"].values, [[[np.nan, 2], [1, np.nan]], [[4, np.nan], [np.nan, np.nan]]])
-    np.testing.assert_array_equal(found["a"].median, [[1, 2], [4, np.nan]])
-    assert [found[name].is_network_wide for name in "ab"] == [False, True]
+    by_name = profiles(columns((3, 0, 1, "a", 1.0), (1, 0, 2, "a", 2.0), (1, 10, 1, "a", 4.0), (1, 0, -1, "b", 8.0)))
+    assert by_name["a"].seeds.tolist() == [1, 3]
+    assert by_name["a"].steps.tolist() == [0, 10]
+    np.testing.assert_array_equal(by_name["a"].values, [[[np.nan, 2], [1, np.nan]], [[4, np.nan], [np.nan, np.nan]]])
+    np.testing.assert_array_equal(by_name["a"].median, [[1, 2], [4, np.nan]])
+    assert [by_name[name].is_network_wide for name in "ab"] == [False, True]
     assert profiles({}) == {}
 
 
@@ -33,8 +33,8 @@ def test_summaries_of_a_geometric_stream_recover_its_gain(gain, start, depth):
     rows = [(0, 0, layer, "stream_rms", start * gain**layer) for layer in range(depth + 1)]
     rows += [(0, 0, layer, "stream_grad", gain**-layer) for layer in range(depth + 1)]
     rows += [(0, 0, layer, "dead_fraction", layer % 2 or np.nan) for layer in range(1, depth + 1)]
-    found = layer_summaries(profiles(columns(*rows)), 0)
-    np.testing.assert_allclose(found["rms_gain"], [gain], rtol=1e-9)
-    np.testing.assert_allclose(found["gradient_ratio"], [gain**depth], rtol=1e-9)
-    np.testing.assert_allclose(found["dead_fraction"], [1.0])
+    summaries = layer_summaries(profiles(columns(*rows)), 0)
+    np.testing.assert_allclose(summaries["rms_gain"], [gain], rtol=1e-9)
+    np.testing.assert_allclose(summaries["gradient_ratio"], [gain**depth], rtol=1e-9)
+    np.testing.assert_allclose(summaries["dead_fraction"], [1.0])
     assert layer_summaries(profiles(columns(*rows)), 1) == {}

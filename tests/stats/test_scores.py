@@ -47,9 +47,9 @@ def test_the_score_lies_in_0_to_1_and_a_lower_loss_never_lowers_it(losses, at):
 
 @given(st.lists(st.floats(0, 10), max_size=80).map(np.array))
 def test_the_running_median_keeps_length_and_range(losses):
-    found = running_median(losses, 100)
-    assert len(found) == len(losses)
-    assert len(losses) == 0 or losses.min() <= found.min() <= found.max() <= losses.max()
+    medians = running_median(losses, 100)
+    assert len(medians) == len(losses)
+    assert len(losses) == 0 or losses.min() <= medians.min() <= medians.max() <= losses.max()
 
 
 def test_steps_to_a_target_are_censored_at_the_budget():
