@@ -87,7 +87,7 @@ class Comparison:
         a, b: the filters.
         rows: the comparisons.
         effects: the effects of the factorials of residual × norm, if the cells form complete ones.
-        tuning: the seeds that chose each arm's learning rate and were then left out; empty if there was no choice.
+        tuning_seeds: the seeds that chose each arm's learning rate and were then left out; empty without a choice.
         cells: all cells of A and B, at every learning rate, with all seeds.
         left_out: number of cells that are not done or have no target loss.
 
@@ -97,7 +97,7 @@ class Comparison:
     b: str
     rows: tuple[ComparisonRow, ...]
     effects: tuple[EffectRow, ...]
-    tuning: tuple[int, ...]
+    tuning_seeds: tuple[int, ...]
     cells: tuple[CellResult, ...]
     left_out: int
 
@@ -111,15 +111,15 @@ class Comparison:
 
         If the tuning seeds were not set by the user, a third of all seeds tunes the learning rate.
         """
-        if self.tuning and not any(cell.config.get("tuning_seeds") for cell in self.cells):
-            return math.ceil(1.5 * needed) - (have + len(self.tuning))
+        if self.tuning_seeds and not any(cell.config.get("tuning_seeds") for cell in self.cells):
+            return math.ceil(1.5 * needed) - (have + len(self.tuning_seeds))
         return needed - have
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `resexp compare --json` prints; non-finite numbers are null."""
         return {
             **{key: getattr(self, key) for key in ("a", "b", "seeds_needed", "left_out")},
-            "tuning_seeds": [*self.tuning],
+            "tuning_seeds": [*self.tuning_seeds],
             "comparisons": [_row_json(row) for row in self.rows],
             "factorial": [
                 {"where": {**e.where}, "effect": e.effect.name, "kind": e.effect.kind, **_paired_json(e.effect.paired),
@@ -153,14 +153,14 @@ def compare_cells(a: str, b: str, results: Sequence[CellResult], by: str | None 
         if not side:
             raise InputError(f"filter {text!r}: none of its cells is done and has a target loss")
     cells = [*{cell.id: cell for side in usable for cell in side}.values()]
-    tuning = choose_tuning_seeds(usable[0], usable[1], contrast)
-    rows = _rows(group_matches(match_arms(usable[0], usable[1], contrast, tuning), by))
+    tuning_seeds = choose_tuning_seeds(usable[0], usable[1], contrast)
+    rows = _rows(group_matches(match_arms(usable[0], usable[1], contrast, tuning_seeds), by))
     return Comparison(
         a=a,
         b=b,
         rows=rows,
-        effects=() if LR_KEY in contrast else factorial_rows(cells, tuning),
-        tuning=tuning,
+        effects=() if LR_KEY in contrast else factorial_rows(cells, tuning_seeds),
+        tuning_seeds=tuning_seeds,
         cells=tuple(sorted(cells, key=lambda c: [sort_key(value_text(c.flat.get(key))) for key in ("depth", LR_KEY)])),
         left_out=len({r.id for side in selected for r in side} - {r.id for side in judged for r in side}),
     )

@@ -64,7 +64,7 @@ class ProbeResult:
             `pair_cosine` (L + 1,).
         predicted_trainable_depth: in blocks; None if it is unlimited or unknown.
         diagnosis: a clause that says how deep the network should train, and why.
-        theory: the reason why the theory does not cover the network; None if it does.
+        no_theory_reason: why the theory does not cover the network; None if it does.
 
     """
 
@@ -75,7 +75,7 @@ class ProbeResult:
     layers: Mapping[str, Array]
     predicted_trainable_depth: float | None
     diagnosis: str
-    theory: str | None = None
+    no_theory_reason: str | None = None
 
     @property
     def depth(self) -> int:

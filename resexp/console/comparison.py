@@ -44,7 +44,7 @@ class ComparisonView:
             yield from self._needs([e.effect.paired for e in found.effects], "effect")
             yield _effects_table(found.effects)
             yield Text(factorial_text(found.effects), "dim")
-        if found.tuning:
+        if found.tuning_seeds:
             yield Text("\nVerdicts at every learning rate", "bold")
             yield Matrix(found.cells)
             yield Text("Sensitivity to the learning rate", "bold")
@@ -55,15 +55,15 @@ class ComparisonView:
 
     def _notes(self) -> Iterator[Text]:
         found = self.comparison
-        if found.tuning:
-            chosen = ", ".join(map(str, found.tuning))
+        if found.tuning_seeds:
+            chosen = ", ".join(map(str, found.tuning_seeds))
             yield Text(
                 f"each arm at its own best learning rate, chosen on seeds {chosen}, compared on the others", "dim"
             )
         if found.left_out:
             cells = f"{found.left_out} cell{'s' * (found.left_out > 1)}"
             yield Text(f"{cells} left out: not done, or without a bar", "yellow")
-        unpaired = sorted({seed for row in found.rows for seed in row.unpaired} - {*found.tuning})
+        unpaired = sorted({seed for row in found.rows for seed in row.unpaired} - {*found.tuning_seeds})
         if unpaired:
             yield Text(f"seeds that only some cells have, and so left out: {', '.join(map(str, unpaired))}", "yellow")
         if any(arm.at_edge for row in found.rows for match in row.matches for arm in (match.a, match.b)):

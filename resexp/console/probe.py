@@ -40,8 +40,8 @@ class ProbeView:
             chart.add_row(label, loss_text(values[0]), line, loss_text(values[-1]))
         yield chart
         yield gains(found)
-        if found.theory:
-            yield Text(f"no theory of it: {found.theory}", "dim")
+        if found.no_theory_reason:
+            yield Text(f"no theory of it: {found.no_theory_reason}", "dim")
         yield Text(found.diagnosis[0].upper() + found.diagnosis[1:])
 
 

@@ -109,22 +109,23 @@ def test_each_arm_is_judged_at_its_best_rate_on_other_seeds():
     recorded = [_cell(c.choices["norm"], loss=[r.loss_train for r in c.replicates], lr=c.flat["optimizer.lr"],
                       seeds=range(6), tuning_seeds=[5]) for c in cells]  # fmt: skip
     comparison = compare_cells("norm=pre", "norm=none", recorded)
-    assert (comparison.tuning, comparison.rows[0].matches[0].a.lr) == ((5,), 1e-3)
+    assert (comparison.tuning_seeds, comparison.rows[0].matches[0].a.lr) == ((5,), 1e-3)
     one_rate = compare_cells("norm=pre,optimizer.lr=1e-3", "norm=none,optimizer.lr=1e-3", cells)
-    assert (one_rate.tuning, one_rate.rows[0].seeds) == ((), tuple(range(6)))
+    assert (one_rate.tuning_seeds, one_rate.rows[0].seeds) == ((), tuple(range(6)))
     assert not one_rate.rows[0].matches[0].a.at_edge
 
 
 def test_rates_in_the_filters_are_not_tuned():
     cells = [_cell("pre", loss=[x] * 8, lr=lr) for lr, x in ((1e-3, 0.2), (3e-3, 0.1), (1e-2, 0.4))]
     comparison = compare_cells("optimizer.lr=1e-3", "optimizer.lr=1e-2", cells)
-    assert (comparison.tuning, comparison.rows[0].seeds, comparison.rows[0].ratio) == (
+    (row,) = comparison.rows
+    assert (comparison.tuning_seeds, row.seeds, row.ratio) == (
         (),
         (*range(8),),
         pytest.approx(0.5),
     )
     low = compare_cells("optimizer.lr<=3e-3", "optimizer.lr=1e-2", cells)  # each side at its best
-    assert (low.tuning, low.rows[0].matches[0].a.lr, low.rows[0].ratio) == ((0, 1, 2), 3e-3, pytest.approx(0.25))
+    assert (low.tuning_seeds, low.rows[0].matches[0].a.lr, low.rows[0].ratio) == ((0, 1, 2), 3e-3, pytest.approx(0.25))
 
 
 @pytest.mark.parametrize("recorded", [None, [0, 1]])

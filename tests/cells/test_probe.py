@@ -66,7 +66,7 @@ def test_what_the_theory_does_not_know_is_said(cell):
         (("init=orthogonal", "init.gain=0.5"), "init.gain=0.5"),
     ):
         found = probe_cell(cell(*given))
-        assert reason in found.theory
+        assert reason in found.no_theory_reason
         assert found.gain_forward.predicted is None
         assert found.gain_forward.measured > 0
 
