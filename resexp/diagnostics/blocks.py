@@ -42,7 +42,7 @@ def find_blocks(network: nn.Module, pattern: str | None = None) -> list[str]:
         nonempty = [names for names in candidates if names]
         if nonempty:
             return max(nonempty, key=lambda names: _num_parameters(modules[name] for name in names))
-    raise InputError("the network has no repeated blocks; name them: [diagnostics.]blocks=encoder.layers.*")
+    raise InputError("the network has no repeated blocks; name them, for example [diagnostics.]blocks=encoder.layers.*")
 
 
 def _container_members(network: nn.Module) -> list[list[str]]:

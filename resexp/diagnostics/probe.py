@@ -28,20 +28,20 @@ def cross_entropy(output: Any, y: Tensor) -> Tensor:
         y: targets.
 
     Raises:
-        InputError: the output is no tensor of logits.
+        InputError: the output is not a tensor of logits.
 
     """
     logits = first_tensor(output)
     if logits.ndim < 2:
-        raise InputError(f"an output of shape {tuple(logits.shape)} has no classes; give a loss")
+        raise InputError(f"the network's output of shape {tuple(logits.shape)} has no axis of classes; pass a loss")
     return F.cross_entropy(logits.flatten(0, -2), y.flatten())
 
 
 def first_tensor(output: Any) -> Tensor:
-    """Return the output of a network, or the first of several. Raises InputError if that is no tensor."""
+    """Return the output of a network, or the first of several. Raises InputError if it is not a tensor."""
     first = first_output(output)
     if not isinstance(first, Tensor):
-        raise InputError(f"an output of type {type(first).__name__}; give a loss that takes it")
+        raise InputError(f"the network's output is a {type(first).__name__}, not a tensor; pass a loss that accepts it")
     return first
 
 

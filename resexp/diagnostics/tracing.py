@@ -58,7 +58,7 @@ def trace(
         inside: also record `relu_peaks` and `branch_norms`.
 
     Raises:
-        InputError: the output of a block is no tensor.
+        InputError: a block returns no tensor.
 
     """
     recorder = _BlockRecorder(perturbations, deleted, inside)
@@ -100,7 +100,7 @@ class _BlockRecorder:
         x, number = _first_argument(args, kwargs), len(self.relu_peaks) - 1
         h = first_output(output)
         if not isinstance(h, Tensor):
-            raise InputError(f"a block, {type(block).__name__}, gives no tensor but {type(h).__name__}")
+            raise InputError(f"block {type(block).__name__}: expected a tensor as its output; got {type(h).__name__}")
         if self.inside and len(self.branch_norms) == number:
             same_shape = x.shape == h.shape
             self.branch_norms.append((norm(h - x), norm(x)) if same_shape else (norm(h) * torch.nan,) * 2)

@@ -1,8 +1,7 @@
 """The only training loop. It yields events and does not depend on who consumes them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -62,16 +61,19 @@ class Training:
         tensors = {"weights": weights, "buffers": self.pack.buffers, "finite": finite_R, "optimizer": optimizer}
         return State(step, tensors)
 
-    def restore(self, tensors: Mapping[str, Any]) -> torch.Tensor:
-        """Load the tensors of a `State`; return which replicates are finite, (R,)."""
+    def restore(self, checkpoint: State | None) -> tuple[int, torch.Tensor]:
+        """Load a checkpoint, if there is one; return the number of steps made and which replicates are finite, (R,)."""
+        pack = self.pack
+        if checkpoint is None:
+            return 0, torch.ones(len(pack), dtype=torch.bool, device=pack.device)
+        tensors = checkpoint.tensors
         with torch.no_grad():
-            self.pack.weights_RP.copy_(tensors["weights"])
-            for name, buffer in self.pack.buffers.items():
+            pack.weights_RP.copy_(tensors["weights"])
+            for name, buffer in pack.buffers.items():
                 buffer.copy_(tensors["buffers"][name])
         groups = self.optimizer.state_dict()["param_groups"]  # stored ones would hold a learning rate of the schedule
         self.optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
-        finite_R: torch.Tensor = tensors["finite"].to(self.pack.device)
-        return finite_R
+        return checkpoint.step, tensors["finite"].to(pack.device)
 
 
 def fit(
@@ -93,16 +95,13 @@ def fit(
     rates = [group["lr"] for group in optimizer.param_groups]
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
-    finite_R, step = torch.ones(len(pack), dtype=torch.bool, device=pack.device), 0
-    if checkpoint is not None:
-        finite_R, step = training.restore(checkpoint.tensors), checkpoint.step
+    step, finite_R = training.restore(checkpoint)
     while step < plan.steps:
         if step % plan.eval_every == 0:
             yield Validation(step, *map(_to_numpy, evaluate(pack, data, validation)))
         before = layer_diagnostics.snapshot(step)
         factors.append(training.schedule(step, plan.steps))
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * factors[-1]
+        _set_learning_rates(optimizer, [rate * factors[-1] for rate in rates])
         index_RB = batches(step)
         x_RB = data.augment(data.train.x[index_RB], training.seeds, step)
         loss_R, accuracy_R = forward_backward(data.standardize(x_RB), data.train.y[index_RB])
@@ -126,6 +125,11 @@ def fit(
         yield layer_diagnostics.measure(step)
     train = evaluate(pack, data, subset(data.train), train_batch_size=plan.batch_size)
     yield End(step, *map(_to_numpy, (*train, *evaluate(pack, data, data.validation))))
+
+
+def _set_learning_rates(optimizer: Optimizer, rates: list[float]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 def _to_numpy(values: torch.Tensor) -> Array:

@@ -180,10 +180,10 @@ def test_outputs_of_any_kind():
         whole.shape = shape
         with torch.inference_mode():
             assert resexp.probe(whole, x).gain_backward.measured > 0
-        with pytest.raises(InputError, match="give a loss"):
+        with pytest.raises(InputError, match="pass a loss"):
             resexp.probe(whole, (x, torch.zeros(6, dtype=torch.int64)))
     whole.shape = lambda h: {"logits": h}
-    with pytest.raises(InputError, match="of type dict; give a loss"):
+    with pytest.raises(InputError, match="is a dict, not a tensor; pass a loss"):
         resexp.probe(whole, x)
     with pytest.raises(InputError, match="batch: expected a tensor"):
         resexp.probe(whole, x.numpy())

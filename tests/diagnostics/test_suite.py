@@ -11,6 +11,7 @@ from resexp.diagnostics.quantities import shipped_quantities
 from resexp.diagnostics.suite import Suite
 
 ROOT = Path(__file__).parents[2]
+PAGES = [file.read_text() for folder in (".", "conf", "resexp") for file in ROOT.glob(f"{folder}/*.md")]
 ONLY_BY_NAME = {"preconditioned_sharpness"}
 """Quantities that no level measures, because they would exceed its budget of time."""
 
@@ -27,7 +28,7 @@ def test_every_quantity_is_documented_and_has_a_title(quantity):
     fields = [line.split(":")[0].strip() for line in lines if re.match(r" *(Shape|Unit|Cost|Reference): \S", line)]
     assert fields == ["Shape", "Unit", "Cost", "Reference"]
     assert re.search(r"Shape: \(R(, L( \+ 1)?|,)\)", "\n".join(lines))
-    assert re.search(rf"^\| .*`{quantity}`", (ROOT / "README.md").read_text(), re.M)
+    assert any(re.search(rf"^\| .*`{quantity}`", page, re.M) for page in PAGES)
     assert quantity in DISPLAYS
 
 

@@ -30,9 +30,9 @@ def sharpness(probe: Probe) -> Tensor:
 def preconditioned_sharpness(probe: Probe) -> Tensor | None:
     """Largest eigenvalue of the Hessian as Adam preconditions it, λ_max of P^(−½) H P^(−½).
 
-    H is that of `sharpness`, and P = √v̂ + ε that of the training step made after the measurement. Full-batch Adam is
-    unstable above (2 + 2β₁)/((1 − β₁)η), 38/η for β₁ = 0.9. Weights whose gradients have always been close to 0, so
-    that P is hardly more than ε, contribute most. None unless Adam or AdamW trains.
+    H is that of `sharpness`, and P = √v̂ + ε that of the step made from the measured weights, or of the last step at the
+    end of training. Full-batch Adam is unstable above (2 + 2β₁)/((1 − β₁)η), 38/η for β₁ = 0.9. Weights whose gradients
+    have always been close to 0, so that P is hardly more than ε, contribute most. None unless Adam or AdamW trains.
 
     Shape: (R,).
     Unit: nats per squared unit of an update.
