@@ -115,7 +115,7 @@ class Composer:
             if key in config.hydra.launcher:
                 check_value(f"hydra.launcher.{key}", config.hydra.launcher[key], value_type)
         if config.hydra.sweeper.get("_target_") not in (GRID_SWEEPER, BASIC_SWEEPER):
-            self.cell([str(o.input_line) for o in parsed if not o.is_sweep_override()])
+            self.cell([str(o.input_line) for o in parsed if not o.is_sweep_override()])  # check the rest
             return []
         combinations, belongs = grid_jobs(self.checker, config, overrides), grid_filter(self.checker, config)
         composed = ((job, self._compose(job)) for job in combinations)

@@ -13,6 +13,8 @@ from resexp.config.errors import InputError, nearest
 from resexp.config.hydra_private import BasicSweeper, OverridesParser
 
 GRID_SWEEPER = "hydra_plugins.hydra_resexp.grid_sweeper.GridSweeper"
+"""The `_target_` of `hydra/sweeper=grid`."""
+
 YAML_WORDS = {"True": ("on", "true"), "False": ("off", "false"), "None": ("null",)}
 """Words that YAML reads as booleans or null, by the string of that value."""
 
@@ -36,12 +38,12 @@ def grid_jobs(checker: Checker, config: DictConfig, overrides: list[str]) -> lis
     """
     parser = OverridesParser.create(config_loader=checker.loader)
     with hydra_errors_as_input_errors():
-        given = parser.parse_overrides(overrides)
+        parsed = parser.parse_overrides(overrides)
     params = [_param_override(key, value, checker) for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-    tasks = [o for o in given if not o.is_hydra_override()]
+    tasks = [o for o in parsed if not o.is_hydra_override()]
     with hydra_errors_as_input_errors():
         (combinations,) = BasicSweeper.split_arguments([*parser.parse_overrides(params), *tasks], None)
-    hydra = [str(o.input_line) for o in given if o.is_hydra_override()]
+    hydra = [str(o.input_line) for o in parsed if o.is_hydra_override()]
     return [[*hydra, *job] for job in combinations]
 
 

@@ -8,6 +8,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from typing_extensions import override
 
 from resexp.config.hydra_private import (
     CachingConfigRepository,
@@ -66,7 +67,10 @@ def _setting_help(name: str) -> str:
 
 
 class Repository(CachingConfigRepository):
-    """Hydra's cache of YAML files, which Hydra copies for every composition; here, a copy shares the files."""
+    """Hydra's cache of YAML files. Hydra deep-copies it for every composition; these copies share the files.
+
+    `load_config` returns a copy of a file's content, so that the caller may change it.
+    """
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Repository":
         """Return a repository with a search path of its own that shares the files."""
@@ -74,13 +78,16 @@ class Repository(CachingConfigRepository):
         other.delegate = copy.deepcopy(self.delegate, memo)
         return other
 
+    @override
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Return a copy of a file's content, which the caller may change."""
         return copy.deepcopy(super().load_config(config_path))
 
 
 class Loader(ConfigLoaderImpl):
-    """Hydra's loader, except that it reads every file and composes every configuration only once."""
+    """Hydra's loader, except that it reads every file and composes every configuration only once.
+
+    `load_configuration` returns a copy of the composed configuration.
+    """
 
     def __init__(self, config_dir: str | None) -> None:
         path = create_config_search_path(str(conf_dir()))
@@ -95,6 +102,7 @@ class Loader(ConfigLoaderImpl):
         """Leave out composed configurations, since Hydra pickles its loader with each job for another machine."""
         return {**self.__dict__, "_composed": {}}
 
+    @override
     def load_configuration(
         self,
         config_name: str | None,
@@ -103,7 +111,6 @@ class Loader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """Compose a configuration, or return a copy of it if it was composed before."""
         key = (config_name, tuple(overrides), run_mode, validate_sweep_overrides)
         if key not in self._composed:
             self._composed[key] = super().load_configuration(
