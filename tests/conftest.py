@@ -1,4 +1,4 @@
-"""What the tests share. They train on real digits, and on Fashion-MNIST where Debian's package of it is installed."""
+"""Fixtures. Tests train on digits, and on Fashion-MNIST if Debian's package of it is installed."""
 
 import gc
 import hashlib
@@ -23,7 +23,7 @@ from resexp.record.result import CellResult, Cost, Replicate
 from resexp.record.store import COLUMNS, RunDir
 from resexp.stats.verdict import Reference
 
-settings.register_profile("resexp", deadline=None)  # a busy machine is no fault of the code
+settings.register_profile("resexp", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("resexp")
 
 FAULTY = Path(__file__).parent / "launcher" / "faulty.py"
@@ -32,18 +32,18 @@ TINY = ("depth=2", "width=16", "steps=6", "batch_size=32", "log_every=2", "eval_
 
 
 def cells_of(resexp: Callable[..., subprocess.CompletedProcess[str]], path: str = "outputs") -> dict[str, Any]:
-    """What `runs --json` tells of the cells below `path`, by name."""
+    """Return the output of `runs --json` for the cells below `path`, by name."""
     return {cell["name"]: cell for cell in json.loads(resexp("runs", "--json", path).stdout)}
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by then stays: no collection of garbage need look at it."""
+    """Exclude what is imported by now from garbage collection."""
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test in an empty directory, with an empty cache of data sets."""
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in an empty directory, with an empty cache of data sets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RESEXP_CACHE", str(tmp_path / "cache"))
 
@@ -55,21 +55,21 @@ def composer() -> Composer:
 
 @pytest.fixture
 def cell(composer: Composer) -> Callable[..., Cell]:
-    """A checked cell from overrides, small unless they say otherwise."""
+    """Return a function from overrides to a cell, small by default."""
     return lambda *overrides: composer.cell(composer.normalize([*TINY, *overrides]))
 
 
 @pytest.fixture
 def build_network(cell: Callable[..., Cell]) -> Callable[..., Any]:
-    """The network of a small cell for 8×8 pictures of ten classes, or for another task, initialized with seed 0."""
+    """Return a function from overrides to the network of a small cell, initialized with seed 0."""
     from resexp.build import block_config, factory
     from resexp.nn.initialize import initialize
     from resexp.nn.models import Task
 
     def build(*overrides: str, task: Task | None = None) -> Any:
         small = cell(*overrides)
-        model, parts, for_task = factory(small.options["model"]), block_config(small), task or Task((8, 8), 10)
-        return initialize(lambda: model(parts, for_task), 0, factory(small.options["init"])())
+        model, config, network_task = factory(small.options["model"]), block_config(small), task or Task((8, 8), 10)
+        return initialize(lambda: model(config, network_task), 0, factory(small.options["init"])())
 
     return build
 
@@ -85,7 +85,7 @@ def _trained_references(composer: Composer, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def references(_trained_references: Path, tmp_path: Path) -> Path:
-    """The shallow references of small cells, already in outputs/: tests about other things need not train them."""
+    """Copy trained shallow references of small cells to outputs/, so that a test need not train them."""
     return shutil.copytree(_trained_references, tmp_path / "outputs" / ".reference")
 
 
@@ -98,7 +98,7 @@ def fashion() -> Path:
 
 @pytest.fixture
 def resexp(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command, as a real process in an empty directory."""
+    """Return a function that runs the command as a process in an empty directory."""
 
     def run(*args: str, cwd: Path = tmp_path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "resexp", *args]
@@ -112,7 +112,7 @@ def resexp(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def mount(tmp_path):
-    """Mount a small tmpfs; gives a function that does so, and undoes it afterwards."""
+    """Return a function that mounts a small tmpfs until the end of the test."""
     mounted = []
 
     def make(name, options):
@@ -133,7 +133,7 @@ def mount(tmp_path):
 
 @pytest.fixture
 def faulty(tmp_path):
-    """The faulty normalizers as options: `normalizer=raises`, …"""
+    """Make the faulty normalizers choices, `normalizer=raises`, …; return the flags that add them."""
     shutil.copy(FAULTY, tmp_path / "faulty.py")
     (tmp_path / "mine" / "normalizer").mkdir(parents=True)
     for name in re.findall(r"^class (\w+)", FAULTY.read_text(), re.M):
@@ -147,7 +147,7 @@ STEPS = 40
 
 @pytest.fixture
 def make(tmp_path):
-    """Write a cell: its loss falls to `end`, or is lost half-way where that is None."""
+    """Return a function that writes a result whose loss falls to `end`, or becomes NaN half-way if `end` is None."""
 
     def write(arm="pre+residual", depth=8, end=0.01, *, seeds=3, status="done", reference=TEN, root="outputs", **more):
         norm, scheme = arm.split("+")

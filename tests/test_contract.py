@@ -1,4 +1,4 @@
-"""One contract over every shipped YAML: it composes, builds, is finite, deterministic, and independent of its pack."""
+"""One contract for every shipped YAML: it composes and trains with finite, deterministic, pack-independent results."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def _overrides(option, tmp_path):
-    """What the option needs to run here: small files in its format for the sets that are downloaded."""
+    """Return overrides with which the option runs here, with small files in the format of downloaded data sets."""
     group, name = option.removesuffix(".yaml").split("/")
     needs = (OmegaConf.load(conf_dir() / option).get("needs") or {}).items()
     given = [f"{group}={name}", *(f"{other}={allowed[0]}" for other, allowed in needs)]
@@ -38,7 +38,7 @@ def _overrides(option, tmp_path):
 
 
 def _contract(small):
-    """Finite, deterministic, independent of the pack, and the same after a state was put away and taken up again."""
+    """Assert that results are finite, deterministic, independent of the pack, and equal after resuming from a state."""
     pack, again, alone = run(small, (0, 1)), run(small, (0, 1), resume_at=2), run(small, (1,))
     for seed in (0, 1):
         assert_bitwise(pack[seed], again[seed])
@@ -49,12 +49,12 @@ def _contract(small):
 
 
 def _is_fast(option):
-    """What arms are told apart by, and the models; the others are looked at in CI."""
+    """Return whether the option belongs to the groups that define arms or models; the others run in CI."""
     return option.split("/")[0] in ("model", "norm", "residual")
 
 
 @pytest.mark.parametrize("option", [pytest.param(o, marks=[] if _is_fast(o) else pytest.mark.slow) for o in OPTIONS])
-def test_contract(cell, tmp_path, option):
+def test_every_option_meets_the_contract(cell, tmp_path, option):
     _contract(cell("norm=pre", *_overrides(option, tmp_path)))
 
 
@@ -69,31 +69,31 @@ def _legal_pairs():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("norm", "residual", "model"), [*_legal_pairs()])
-def test_every_legal_pair(cell, norm, residual, model):
+def test_every_legal_combination_meets_the_contract(cell, norm, residual, model):
     _contract(cell(f"norm={norm}", f"residual={residual}", f"model={model}", "depth=4", "width=8", "steps=3"))
 
 
 @pytest.mark.parametrize("model", ["mlp", "conv", "transformer"])
-def test_statistics_and_masks_are_a_replicates_own(cell, model):
+def test_batch_statistics_and_dropout_masks_are_independent_of_the_pack(cell, model):
     _contract(cell("norm=pre", "normalizer=batchnorm", "body.dropout=0.3", f"model={model}", "width=12"))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_says_what_it_is(option):
+def test_every_option_has_a_comment_and_a_target(option):
     text = (conf_dir() / option).read_text()
     assert text.startswith("# ")
     assert "_target_:" in text
 
 
 @pytest.mark.parametrize("sweep", [pytest.param(s, marks=[] if "matrix" in s else pytest.mark.slow) for s in SWEEPS])
-def test_a_named_sweep_is_a_grid_of_different_cells_and_says_what_it_asks(composer, sweep):
+def test_a_named_sweep_has_a_comment_and_distinct_cells(composer, sweep):
     assert (conf_dir() / sweep).read_text().startswith("# @package _global_\n# ")
     cells = [cell for _, cell in composer.jobs(composer.normalize([sweep.removesuffix(".yaml").replace("/", "=")]))]
     assert len({cell.id for cell in cells}) == len(cells) > 1
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_an_experiment_is_a_cell_and_says_what_it_asks(cell, experiment):
+def test_an_experiment_has_a_comment_and_changes_the_cell(cell, experiment):
     assert (conf_dir() / experiment).read_text().startswith("# @package _global_\n# ")
     name = Path(experiment).stem
     assert cell("model=simplenet", f"+experiment={name}").changed != cell("model=simplenet").changed
@@ -107,7 +107,7 @@ def test_the_readme_lists_every_option(option):
     assert f"`{name}`" in row[0]
 
 
-def test_the_readme_lists_every_dial(composer):
+def test_the_readme_lists_every_setting(composer):
     from resexp.config.settings import SETTINGS
 
     for name in SETTINGS:

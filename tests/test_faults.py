@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, for real: they need root and mounts."""
+"""Full and read-only disks, which need root to mount them."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from tests.conftest import TINY
 pytestmark = pytest.mark.slow
 
 
-def test_a_read_only_directory_is_refused(resexp, mount):
+def test_a_read_only_outputs_directory_is_refused(resexp, mount):
     target = mount("readonly", "size=1m,ro")
     run = resexp("train", *TINY, f"outputs={target / 'outputs'}")
     assert run.returncode == 2
     assert run.stderr == f"resexp: outputs={target / 'outputs'}: cannot write there (Read-only file system)\n"
 
 
-def test_a_full_disk_is_refused(resexp, mount):
+def test_outputs_on_a_full_disk_are_refused(resexp, mount):
     target = mount("full", "size=64k")
     subprocess.run(["dd", "if=/dev/zero", f"of={target / 'filler'}", "bs=4k"], check=False, capture_output=True)
     run = resexp("train", *TINY, f"outputs={target}")
@@ -27,7 +27,7 @@ def test_a_full_disk_is_refused(resexp, mount):
     assert os.listdir(target) == ["filler"]
 
 
-def test_a_disk_that_fills_up_fails_the_cell_and_nothing_counts(resexp, mount):
+def test_a_disk_that_fills_up_during_training_fails_the_cell(resexp, mount):
     target = mount("small", "size=160k")
     run = resexp("train", *TINY, "steps=4000", "log_every=1", f"outputs={target}")
     assert run.returncode == 1, (run.stdout, run.stderr)

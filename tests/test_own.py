@@ -1,4 +1,4 @@
-"""A user's own normalizer, as the README shows it."""
+"""User classes, with the example of the README."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 @pytest.mark.slow
-def test_the_readmes_own_normalizer_goes_against_layernorm(resexp, references, tmp_path):
+def test_the_example_of_the_readme_runs(resexp, references, tmp_path):
     section = README.partition("### Your own")[2].partition("\n### ")[0]
     python, yaml = (re.search(rf"```{kind}\n(.*?)```", section, re.S)[1] for kind in ("python", "yaml"))
     (command,) = re.findall(r"^resexp (train .*)$", section, re.M)
@@ -73,7 +73,7 @@ class Small(Initializer):
 
 
 @pytest.mark.slow
-def test_all_of_ones_own(resexp, tmp_path):
+def test_user_classes_in_every_group_train_together(resexp, tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     own = {"residual": "Halved", "body": "Branch", "model": "Net", "dataset": "Signs", "init": "Small"}
     given = [f"{group}._target_=mine.{name}" for group, name in own.items()]

@@ -1,4 +1,4 @@
-"""The main result, on real digits: at depth 48 the pre-norm residual network trains and the other five arms do not."""
+"""The main result on digits: at depth 48 the pre-norm residual network trains and the other five arms do not."""
 
 import itertools
 
@@ -19,7 +19,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(("norm", "residual"), [*itertools.product(("none", "pre", "post"), ("on", "off"))])
-def test_depth_48(norm, residual):
+def test_at_depth_48_only_pre_norm_with_residual_trains(norm, residual):
     result = resexp.train(norm=norm, residual=residual, depth=48)
     arm = result.name.split("/")[1]
     assert len(result.replicates) == 5
@@ -37,6 +37,6 @@ def test_at_depth_8_all_arms_train(norm, residual):
     assert [result.verdict(r) for r in result.replicates] == ["trained"] * 5
 
 
-def test_fashion_mnist_trains(fashion):
+def test_pre_norm_with_residual_trains_on_fashion_mnist(fashion):
     result = resexp.train(f"dataset.path={fashion}", dataset="fashion_mnist", norm="pre", depth=8, seeds=2)
     assert all(r.accuracy_val > 0.8 for r in result.replicates)

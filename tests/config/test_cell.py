@@ -1,4 +1,4 @@
-"""The identity of a cell and its name."""
+"""The id of a cell and the name of its run directory."""
 
 import dataclasses
 import re
@@ -27,18 +27,18 @@ def _cell(**settings):
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_just_what_moves_the_numbers_makes_another_cell(name):
+def test_the_id_depends_on_exactly_the_settings_that_affect_the_numbers(name):
     other = _cell(**{name: OTHER[name]})
     assert (other.id != _cell().id) == SETTINGS[name].metadata["identity"]
 
 
-def test_the_identity_is_stable():
-    """It names results on users' disks: when this fails, either undo the change or raise SCHEMA."""
+def test_ids_are_stable():
+    """Ids name results on users' disks: if this fails, undo the change or raise SCHEMA."""
     assert _cell().id == "5112c18e18f4eeb4e18d5b8ca407ec9bb5e9b617ebb8091a209aeb4634b26c99"
 
 
 @given(st.text(), st.integers(1, 10**6))
-def test_a_name_is_safe_in_any_shell_and_ends_in_twelve_digits_of_the_id(word, depth):
+def test_directory_names_are_shell_safe_and_end_in_twelve_digits_of_the_id(word, depth):
     cell = dataclasses.replace(_cell(depth=depth), changed=(word,))
     assert re.fullmatch(r"[A-Za-z0-9.+_/-]+", cell.name)
     assert cell.name.endswith(f"-{cell.id[:12]}")
@@ -46,7 +46,7 @@ def test_a_name_is_safe_in_any_shell_and_ends_in_twelve_digits_of_the_id(word, d
     assert len(cell.name) < 200
 
 
-def test_a_data_path_counts_by_content(tmp_path):
+def test_data_paths_are_hashed_by_content(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("x")
     before = content_hash(tmp_path / "a")
@@ -58,24 +58,24 @@ def test_a_data_path_counts_by_content(tmp_path):
         content_hash(tmp_path / "a")
 
 
-def test_foreign_code_counts_by_its_source(tmp_path, monkeypatch):
+def test_user_classes_are_hashed_by_source(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     module = tmp_path / "my_norms.py"
     module.write_text("class A: pass\n")
 
-    def identity():
+    def cell_id():
         options = {"normalizer": {"_target_": "my_norms.A"}}
         return dataclasses.replace(_cell(), options=options).id
 
-    before = identity()
+    before = cell_id()
     module.write_text("class A: x = 1\n")
-    assert identity() != before
+    assert cell_id() != before
 
 
-def test_seeds_are_a_number_or_a_list():
+def test_seeds_may_be_a_number_or_a_list():
     assert Settings(seeds=3).seed_list == (0, 1, 2)
     assert Settings(seeds=[5, 2]).seed_list == (5, 2)
 
 
-def test_the_activations_that_are_offered_are_those_there_are():
+def test_the_setting_activation_lists_all_activations():
     assert {*SETTINGS["activation"].metadata["type"].words} == {*ACTIVATIONS}

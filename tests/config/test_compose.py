@@ -1,4 +1,4 @@
-"""From overrides to cells."""
+"""Overrides become checked cells."""
 
 import pytest
 
@@ -36,21 +36,21 @@ BAD = {
 
 
 @pytest.mark.parametrize(("override", "message"), BAD.items())
-def test_bad_input_is_one_line_with_the_nearest_valid_spelling(composer, override, message):
+def test_bad_input_gives_one_line_with_the_nearest_valid_spelling(composer, override, message):
     with pytest.raises(InputError) as error:
         composer.cell(composer.normalize([override]))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_bad_cell_of_a_sweep_is_found_before_anything_starts(composer):
+def test_a_sweep_with_an_invalid_cell_is_refused_before_it_starts(composer):
     with pytest.raises(InputError, match="depth=0"):
         composer.jobs(["depth=4,0", "norm=pre,none"])
     with pytest.raises(InputError, match="norm=pree: no such norm"):
         composer.jobs(["norm=none,pree"])
 
 
-def test_plus_norm_and_norm_mean_the_same(composer):
+def test_a_plus_before_a_key_makes_no_difference(composer):
     cells = [composer.cell(composer.normalize([f"{plus}norm=pre", f"{plus}depth=3"])) for plus in ("", "+")]
     assert cells[0].id == cells[1].id
     sweeps = [composer.jobs(composer.normalize([f"{plus}norm=pre,none", f"{plus}depth=3"])) for plus in ("", "+")]
@@ -62,7 +62,7 @@ def _arms(jobs):
 
 
 @pytest.mark.slow
-def test_a_named_sweep_is_known_by_either_spelling(composer):
+def test_a_named_sweep_is_recognized_with_and_without_plus(composer):
     for spelling in ("sweep=matrix", "+sweep=matrix"):
         given = composer.normalize([spelling])
         assert composer.is_sweep(given)
@@ -70,14 +70,14 @@ def test_a_named_sweep_is_known_by_either_spelling(composer):
     assert not composer.is_sweep(composer.normalize(["norm=pre"]))
 
 
-def test_what_is_given_comes_before_what_a_sweep_names(composer):
+def test_overrides_take_precedence_over_a_named_sweep(composer):
     jobs = composer.jobs(composer.normalize(["sweep=matrix", "depth=3", "norm=pre", "seeds=2"]))
     assert _arms(jobs) == [("pre+residual", 3), ("pre+plain", 3)]
     assert {cell.settings.seeds for _, cell in jobs} == {2}
 
 
 @pytest.mark.slow
-def test_conditions_leave_out_and_keep(composer):
+def test_exclude_and_only_filter_the_grid(composer):
     given = ["norm=none,pre,post", "residual=on,off"]
     out = composer.jobs([*given, "hydra.sweeper.exclude=[{norm:[pre,post],residual:off},{norm:none,residual:on}]"])
     assert _arms(out) == [("none+plain", 16), ("pre+residual", 16), ("post+residual", 16)]
@@ -96,14 +96,13 @@ def test_conditions_leave_out_and_keep(composer):
         ("exclude=[{depth:16}]", "its conditions exclude all 2 cells"),
     ],
 )
-def test_bad_conditions(composer, conditions, message):
+def test_malformed_conditions_are_refused(composer, conditions, message):
     with pytest.raises(InputError) as error:
         composer.jobs(["norm=none,pre", f"hydra.sweeper.{conditions}"])
     assert message in str(error.value)
 
 
-def test_a_users_sweep(tmp_path):
-    """Lists in YAML may hold what YAML takes for booleans."""
+def test_a_user_sweep_may_list_words_that_yaml_reads_as_booleans(tmp_path):
     (tmp_path / "sweep").mkdir()
     text = "# @package _global_\nhydra: {sweeper: {params: {residual: [on, off], depth: '2,3'}}}\nwidth: 8\n"
     (tmp_path / "sweep" / "mine.yaml").write_text(text)
@@ -114,26 +113,26 @@ def test_a_users_sweep(tmp_path):
 
 
 @pytest.mark.parametrize("tuning", ["[0,1,2,3,4]", "[7]"])
-def test_seeds_that_tune_leave_some_that_test(composer, tuning):
+def test_tuning_seeds_are_some_but_not_all_of_the_seeds(composer, tuning):
     with pytest.raises(InputError, match=r"tuning_seeds=.*: expected some but not all of the seeds"):
         composer.jobs(["optimizer.lr=1e-3,1e-2", f"tuning_seeds={tuning}"])
 
 
-def test_what_is_sent_elsewhere_carries_no_other_cells(composer):
+def test_a_pickled_checker_holds_no_composed_cells(composer):
     import pickle
 
-    one = len(pickle.dumps(composer.checker))
+    size = len(pickle.dumps(composer.checker))
     composer.jobs(["depth=1,2,3,4,5,6"])
-    assert len(pickle.dumps(composer.checker)) < one + 20_000
+    assert len(pickle.dumps(composer.checker)) < size + 20_000
 
 
 @pytest.mark.parametrize("setting", ["workers=0", "workers=many", "timeout=-1", "memory=2GB", "threads=0"])
-def test_the_launchers_settings_are_checked(composer, setting):
+def test_launcher_options_are_checked(composer, setting):
     with pytest.raises(InputError, match=f"hydra.launcher.{setting}: expected"):
         composer.jobs(["depth=2,3", f"hydra.launcher.{setting}"])
 
 
-def test_a_sweep_is_every_combination(composer):
+def test_a_sweep_has_every_combination(composer):
     cells = [c for _, c in composer.jobs(["depth=8,48", "norm=none,pre,post", "residual=on,off"])]
     assert len({c.id for c in cells}) == 12
     assert {c.arm for c in cells} == {f"{n}+{r}" for n in ("none", "pre", "post") for r in ("residual", "plain")}
@@ -147,23 +146,18 @@ def test_a_sweep_is_every_combination(composer):
         (["model=simplenet", "norm=post"], "model=simplenet needs norm=none or norm=pre, not post"),
     ],
 )
-def test_choices_that_contradict_one_another_are_refused_unless_forced(composer, given, message):
+def test_choices_that_exclude_each_other_are_refused_unless_forced(composer, given, message):
     with pytest.raises(InputError, match=message):
         composer.cell(given)
     forced = composer.cell([*given, "force=true"])
     assert all("needs" not in options for options in forced.options.values())
 
 
-def test_defaults(composer):
+def test_the_default_cell(composer):
     cell = composer.cell([])
     settings = cell.settings
-    assert (settings.depth, settings.width, settings.batch_size, settings.steps, settings.seeds) == (
-        16,
-        64,
-        128,
-        300,
-        5,
-    )
+    assert (settings.depth, settings.width, settings.batch_size) == (16, 64, 128)
+    assert (settings.steps, settings.seeds) == (300, 5)
     assert cell.choices == {
         "dataset": "digits", "model": "mlp", "body": "ffn", "norm": "none", "normalizer": "layernorm", "residual": "on",
         "init": "he", "optimizer": "adamw", "schedule": "constant", "diagnostics": "off",
@@ -172,13 +166,13 @@ def test_defaults(composer):
     assert cell.options["optimizer"]["weight_decay"] == 0
 
 
-def test_a_name_says_what_differs(composer):
+def test_a_directory_name_lists_the_changed_values(composer):
     given = ["norm=pre", "width=128", "optimizer=sgd", "optimizer.lr=0.02", "schedule=cosine"]
     cell = composer.cell(given)
     assert cell.name.startswith("digits-mlp/pre+residual/depth0016-width128-sgd-lr0.02-cosine-")
 
 
-def test_a_users_directory_adds_options(tmp_path):
+def test_config_dir_adds_choices(tmp_path):
     (tmp_path / "optimizer").mkdir()
     (tmp_path / "optimizer" / "mine.yaml").write_text("defaults: [sgd]\nlr: 0.5\n")
     cell = Composer(str(tmp_path)).cell(["optimizer=mine", "optimizer.momentum=0.5"])
@@ -187,7 +181,7 @@ def test_a_users_directory_adds_options(tmp_path):
 
 
 @pytest.mark.parametrize("content", [(), ("normalizrs/x.yaml",)])
-def test_a_directory_without_groups_is_refused(tmp_path, content):
+def test_config_dir_without_groups_is_refused(tmp_path, content):
     for file in content:
         (tmp_path / file).parent.mkdir()
         (tmp_path / file).write_text("a: 1")
@@ -197,7 +191,7 @@ def test_a_directory_without_groups_is_refused(tmp_path, content):
         Composer(str(tmp_path / "nowhere"))
 
 
-def test_a_broken_yaml_is_one_line(tmp_path):
+def test_malformed_yaml_gives_a_one_line_error(tmp_path):
     (tmp_path / "norm").mkdir()
     (tmp_path / "norm" / "bad.yaml").write_text("a: [1\n")
     with pytest.raises(InputError) as error:
@@ -205,14 +199,14 @@ def test_a_broken_yaml_is_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_large_model_counts_as_more_work(cell):
-    """Longest cells start first, and what is left is told by their shares."""
+def test_larger_models_count_as_more_work(cell):
+    """Cells start in order of decreasing work, and estimates of the remaining time are weighted by it."""
     assert (
         cell("model=conv").work > cell("model=transformer").work > 10 * cell().work > 10 * cell("model=simplenet").work
     )
 
 
-def test_another_class_brings_options_of_its_own(cell):
+def test_another_class_has_its_own_options(cell):
     given = ("norm=pre", "normalizer._target_=torch.nn.RMSNorm")
     assert cell(*given).options["normalizer"] == {"_target_": "torch.nn.RMSNorm"}
     assert cell(*given, "normalizer.eps=1e-5").options["normalizer"]["eps"] == 1e-5
