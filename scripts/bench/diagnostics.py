@@ -74,7 +74,7 @@ def drawing() -> float:
 def probe() -> float:
     """Seconds of `resexp probe` at depth 48 in a fresh process, behind its imports."""
     code = (
-        "import time, resexp.cli.probe, resexp.cells.probe, torch._dynamo; from resexp.cli import main;"
+        "import time, resexp.cli.probe, resexp.cells.probe, torch._dynamo; from resexp.cli.main import main;"
         " t = time.perf_counter(); main(['probe', 'norm=pre', 'depth=48']); print(time.perf_counter() - t)"
     )
     return float(command([sys.executable, "-c", code]).output.split()[-1])

@@ -227,7 +227,7 @@ def test_a_full_disk_is_reported_as_an_input_error(make, mount):
 @pytest.mark.slow
 def test_the_report_does_not_import_torch(make):
     make()
-    code = "import sys; from resexp.cli import main; main(['report', 'outputs']); print('torch' in sys.modules)"
+    code = "import sys; from resexp.cli.main import main; main(['report', 'outputs']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 
