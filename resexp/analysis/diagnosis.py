@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resexp.record.result import finite_or_none
 from resexp.stats.paired import t_interval
-from resexp.theory.trainable import RANGE, arrived
+from resexp.theory.trainable import GRADIENT_RANGE, has_converged
 
 # Shapes: R replicates, L blocks.
 
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 def are_parallel(cosines: Array) -> NDArray[np.bool_]:
     """Return at which of h_0 … h_L inputs are nearly parallel, by the theory's rule for cosines that tend to 1."""
-    return arrived(cosines, 1.0)
+    return has_converged(cosines, 1.0)
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,11 @@ class ProbeResult:
 def measured_depth_limit(backward: Gain, cosines: Array) -> float:
     """Return the depth in blocks to which measured signals last.
 
-    That is the depth at which squared gradients would span `RANGE`, or from which on inputs are nearly parallel,
+    That is the depth at which squared gradients would span GRADIENT_RANGE, or from which on inputs are nearly parallel,
     whichever is less; infinite if neither limits it.
     """
     gain = abs(math.log(backward.measured)) if backward.measured else 0.0
-    by_gradient = math.log(RANGE) / gain if gain > 1e-9 else math.inf
+    by_gradient = math.log(GRADIENT_RANGE) / gain if gain > 1e-9 else math.inf
     last_distinct = np.flatnonzero(~are_parallel(cosines))[-1]
     return min(by_gradient, float(last_distinct + 1) if last_distinct < len(cosines) - 1 else math.inf)
 
@@ -121,12 +121,12 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
         return f"the stream overflows at layer {int(np.argmin(np.isfinite(rms)))}: cannot train{advice}"
     span = depth * math.log10(backward.measured) / 2 if backward.measured else math.nan
     causes = []
-    if abs(span) >= math.log10(RANGE) / 2:
+    if abs(span) >= math.log10(GRADIENT_RANGE) / 2:
         verb = "falls" if span < 0 else "grows"
         per_layer = math.sqrt(backward.measured or 1.0)
         causes.append(f"gradient {verb} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
     growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
-    if growth >= math.log10(RANGE) / 2:
+    if growth >= math.log10(GRADIENT_RANGE) / 2:
         causes.append(f"the stream grows {_power(growth)}-fold")
     if are_parallel(cosines)[-1]:
         causes.append(f"inputs become parallel (cosine {cosines[0]:.2f} to {cosines[-1]:.3f} in {depth} blocks)")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from resexp.config.cell import Cell
 from resexp.stats.profile import QuantityProfile
-from resexp.theory import Arm, predict, without_theory
+from resexp.theory import Arm, predict, unsupported_reason
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def predict_profiles(cell: Cell, measured: Mapping[str, QuantityProfile]) -> dic
         return {}
     rms = float(first["stream_rms"][0])
     arm = theory_arm(cell, rms, float(first["pair_cosine"][0]) if "pair_cosine" in first else 0.0)
-    prediction = predict(arm) if np.isfinite(rms) and not without_theory(arm) else None
+    prediction = predict(arm) if np.isfinite(rms) and not unsupported_reason(arm) else None
     if prediction is None:
         return {}
     with np.errstate(all="ignore"):

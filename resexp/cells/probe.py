@@ -19,7 +19,7 @@ from resexp.diagnostics.probe import Probe, cross_entropy, first_tensor
 from resexp.diagnostics.suite import Suite
 from resexp.engine.layer_diagnostics import LayerDiagnostics
 from resexp.record.result import finite_or_none
-from resexp.theory import Prediction, predict, trainable_depth, without_theory
+from resexp.theory import Prediction, predict, trainable_depth, unsupported_reason
 
 DEEPEST = 512
 """Blocks up to which the theory looks for a limit."""
@@ -41,11 +41,11 @@ def probe_cell(cell: Cell) -> ProbeResult:
 
         values, note = _seen(measure)
     arm = theory_arm(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
-    reason = no_theory_reason(cell) or without_theory(arm)
+    reason = no_theory_reason(cell) or unsupported_reason(arm)
     usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
     advice = "" if usual else "; try norm=pre residual=on"
     prediction = None if reason else predict(arm)
-    limit = None if reason else trainable_depth(arm, most=DEEPEST)
+    limit = None if reason else trainable_depth(arm, max_depth=DEEPEST)
     depth = limit.depth if limit else math.nan
     return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, note)
 

@@ -1,11 +1,11 @@
-"""What mean-field theory predicts of networks at initialization: pure functions of numbers and names, numpy alone.
+"""Mean-field theory of networks at initialization, in numpy.
 
-`predict(Arm(norm="pre", depth=48))` gives an arm's stream and gradients, `trainable_depth` how deep it should go,
-`band` and `simulate` how far a network of finite width strays; below them are the maps of a layer and the Gaussian
-expectations.
+`predict(Arm(norm="pre", depth=48))` predicts the stream and the gradients of an arm, `trainable_depth` the depth up to
+which it trains; `band` and `simulate` give the deviations of networks of finite width. They build on the maps of one
+layer, `variance_map` and `correlation_map`, and those on Gaussian expectations of activations, `covariance` and others.
 """
 
-from resexp.theory.arms import Arm, without_theory
+from resexp.theory.arms import Arm, unsupported_reason
 from resexp.theory.finite_width import Band, FiniteWidthWarning, band, kappa, simulate
 from resexp.theory.gaussian import (
     ACTIVATIONS,
@@ -17,7 +17,7 @@ from resexp.theory.gaussian import (
     slope_moment,
 )
 from resexp.theory.maps import (
-    Depths,
+    DepthScales,
     chi,
     correlation_fixed_point,
     correlation_map,
@@ -33,7 +33,7 @@ __all__ = [
     "ACTIVATIONS",
     "Arm",
     "Band",
-    "Depths",
+    "DepthScales",
     "FiniteWidthWarning",
     "Prediction",
     "TrainableDepth",
@@ -54,7 +54,7 @@ __all__ = [
     "slope_covariance",
     "slope_moment",
     "trainable_depth",
+    "unsupported_reason",
     "variance_fixed_point",
     "variance_map",
-    "without_theory",
 ]

@@ -1,8 +1,8 @@
-"""How far networks of width n stray from the limit of infinite width.
+"""Deviations of networks of width n from the limit of infinite width.
 
-ln‖h_L‖² varies over initializations by about κ L/n, and has a mean lower than the limit's by half of that (Hanin 2018,
-1803.01719: "How to start training"): second moments have heavy tails, and their logarithms are what to compare. L is in
-blocks, n in features; logarithms are natural, variances of squared norms.
+Over initializations, ln‖h_L‖² has a variance of about κ L/n, and a mean lower than in the limit by half of that. Hanin
+2018 (1803.01719), "How to start training". Second moments are heavy-tailed, so networks are compared by logarithms.
+L is the number of blocks, n the number of features; logarithms are natural, variances those of ln of squared norms.
 """
 
 import math
@@ -11,57 +11,69 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from typing_extensions import override
 
 from resexp.config.errors import InputError
-from resexp.theory.arms import BODIES, Arm, Block, without_theory
+from resexp.theory.arms import BODIES, Arm, BlockMap, Signal, unsupported_reason
 from resexp.theory.gaussian import Array
 from resexp.theory.stream import Stream
 
-WIDE = 4.0
-"""The κ L/n beyond which the limit of infinite width says little about a network."""
+MAX_VARIANCE = 4.0
+"""κ L/n above which a network is too narrow for its depth to resemble the limit of infinite width."""
 
-SCATTER = {"relu": 3.0, "identity": 0.0}
-"""n var ln(‖φ(u)‖²/‖u‖²), u ~ N(0, 1)ⁿ, of the activations that know no scale."""
-LINEAR = {"orthogonal": 0.0}
-"""n var ln(‖W u‖²/‖u‖²) by initialization: 2 for the others, whose weights are normal."""
+KAPPA_ACTIVATION = {"relu": 3.0, "identity": 0.0}
+"""n var ln(‖φ(u)‖²/‖u‖²) for u ~ N(0, 1)ⁿ, of the activations that are homogeneous."""
+KAPPA_LINEAR = {"orthogonal": 0.0}
+"""n var ln(‖W u‖²/‖u‖²) by initializer; 2 for the others, whose weights are normal."""
 
 
 class FiniteWidthWarning(UserWarning):
-    """A network is too narrow for its depth to be like an infinitely wide one."""
+    """A network is too narrow for its depth to resemble an infinitely wide one."""
 
 
 def kappa(arm: Arm) -> float:
-    """κ, of ReLU and linear networks without norms or biases; nan elsewhere, where `simulate` tells the scatter.
+    """Return κ, for ReLU and linear networks without norms or biases; nan for others, see `simulate`.
 
-    A linear map scatters ln‖h‖² by 2/n, an orthogonal one not at all, ReLU by 3/n: 5 for act_linear and linear_act,
-    7 for ffn. With a skip, s x + α f, and w the branch's share of the sum's variance: w² κ_F + 4 w (1 − w); 11/4 for
-    ReLU ffn and x + f.
+    A linear map contributes 2 (0 if orthogonal), ReLU 3 to the κ_F of a branch: 5 for act_linear and linear_act, 7 for
+    ffn. With a skip, s x + α f, and w the share of the branch in the variance of the sum, κ = w² κ_F + 4 w (1 − w):
+    11/4 for ReLU, ffn and x + f.
     """
-    block = Block.of(arm)
-    shifts = arm.body == "linear_act" and arm.activation == "relu" and block.skip > 0 and not block.mixed
-    if without_theory(arm) or arm.activation not in SCATTER or arm.placement.anywhere or arm.bias_variance or shifts:
+    block = BlockMap.of(arm)
+    adds_mean = arm.body == "linear_act" and arm.activation == "relu" and block.skip > 0 and not block.linear_skip
+    if unsupported_reason(arm) or adds_mean or arm.activation not in KAPPA_ACTIVATION:
         return np.nan
-    linear = LINEAR.get(arm.init, 2.0)
-    alone = sum(SCATTER[arm.activation] if step == "act" else linear for step in BODIES[arm.body])
-    skipped, branch = block.parts(Stream.entering(arm), 1)
+    if arm.placement.anywhere or arm.bias_variance:
+        return np.nan
+    linear = KAPPA_LINEAR.get(arm.init, 2.0)
+    kappa_branch = sum(
+        KAPPA_ACTIVATION[arm.activation] if step == "activation" else linear for step in BODIES[arm.body]
+    )
+    skipped, branch = block.parts(Stream.initial(arm), 1)
     share = branch.q / (skipped.q + branch.q)
-    mixing = linear * (1 - share) ** 2 if block.mixed else 0.0
-    return float(share**2 * alone + 4 * share * (1 - share) + mixing)
+    kappa_skip = linear * (1 - share) ** 2 if block.linear_skip else 0.0
+    return float(share**2 * kappa_branch + 4 * share * (1 - share) + kappa_skip)
 
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and standard deviation over initializations of ln(‖h_L‖²/E‖h_L‖²), of natural logarithms."""
+    """Mean and standard deviation over initializations of ln(‖h_L‖²/E‖h_L‖²)."""
 
     mean: float
     std: float
 
 
 def band(arm: Arm, width: int) -> Band:
-    """−κ L/2n and √(κ L/n); nan where `kappa` is. Warns with FiniteWidthWarning where κ L/n > WIDE."""
+    """Return mean −κ L/2n and standard deviation √(κ L/n), nan if `kappa` is.
+
+    Warns:
+        FiniteWidthWarning: κ L/n exceeds MAX_VARIANCE.
+
+    """
     variance = kappa(arm) * arm.depth / width
-    if variance > WIDE:
-        message = f"depth {arm.depth} at width {width}: κL/n = {variance:.1f} > {WIDE:g}, not like infinite width"
+    if variance > MAX_VARIANCE:
+        message = (
+            f"depth {arm.depth} at width {width}: κL/n = {variance:.1f} > {MAX_VARIANCE:g}, not like infinite width"
+        )
         warnings.warn(message, FiniteWidthWarning, stacklevel=2)
     return Band(-variance / 2, float(np.sqrt(variance)))
 
@@ -77,19 +89,20 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 
 
 @dataclass(frozen=True)
-class _Walk:
-    """One input's stream in R networks of width N, e^s h: values `h_RN` and logarithms `s_R1` of their unit.
+class _SampledStream(Signal):
+    """The streams e^s h of one input in R networks of width N: values `h_RN` and log scales `s_R1`.
 
-    Given ‖u‖, fresh normal weights make W u normal with independent components, and an orthogonal W (`rotates`) leaves
-    its length and makes its direction uniform: the law of a finite network's forward pass, at the price of vectors.
+    No weight matrix is sampled. Given ‖u‖, normal weights make the components of W u independent normal variables; an
+    orthogonal W (`is_orthogonal`) preserves the norm and makes the direction uniform. The law is that of the forward
+    pass of a network of finite width.
     """
 
     h_RN: Array
     s_R1: Array
     rng: np.random.Generator
-    rotates: bool
+    is_orthogonal: bool
 
-    def _as(self, h_RN: Array, s_R1: Array | None = None) -> "_Walk":
+    def _with(self, h_RN: Array, s_R1: Array | None = None) -> "_SampledStream":
         return replace(self, h_RN=h_RN, s_R1=self.s_R1 if s_R1 is None else s_R1)
 
     @property
@@ -97,53 +110,63 @@ class _Walk:
         """ln mean h², (R,)."""
         return np.asarray(np.log((self.h_RN**2).mean(-1)) + 2 * self.s_R1[:, 0])
 
-    def times(self, factor: float) -> "_Walk":
-        """Multiplied by a number."""
-        return self._as(factor * self.h_RN)
+    @override
+    def times(self, factor: float) -> "_SampledStream":
+        return self._with(factor * self.h_RN)
 
-    def linear(self, weight: float, bias: float) -> "_Walk":
-        """After fresh weights and biases of these variances."""
+    @override
+    def linear(self, weight: float, bias: float) -> "_SampledStream":
         moment_R1 = (self.h_RN**2).mean(-1, keepdims=True)
         std_R1 = np.sqrt(weight * moment_R1 + bias * np.exp(-2 * self.s_R1))
         z_RN = self.rng.standard_normal(self.h_RN.shape)
-        if self.rotates:
+        if self.is_orthogonal:
             z_RN /= np.sqrt((z_RN**2).mean(-1, keepdims=True))
-        return self._as(std_R1 * z_RN)
+        return self._with(std_R1 * z_RN)
 
-    def activated(self, activation: str) -> "_Walk":
-        """After the activation."""
-        unit_R1 = 1.0 if activation in SCATTER else np.exp(self.s_R1)
-        return self._as(_FUNCTIONS[activation](unit_R1 * self.h_RN) / unit_R1)
+    @override
+    def activated(self, activation: str) -> "_SampledStream":
+        scale_R1 = 1.0 if activation in KAPPA_ACTIVATION else np.exp(self.s_R1)
+        return self._with(_FUNCTIONS[activation](scale_R1 * self.h_RN) / scale_R1)
 
-    def normalized(self, normalizer: str) -> "_Walk":
-        """After LayerNorm or RMSNorm."""
+    @override
+    def normalized(self, normalizer: str) -> "_SampledStream":
         h_RN = self.h_RN - (self.h_RN.mean(-1, keepdims=True) if normalizer == "layernorm" else 0.0)
-        return self._as(h_RN / np.sqrt((h_RN**2).mean(-1, keepdims=True)), 0 * self.s_R1)
+        return self._with(h_RN / np.sqrt((h_RN**2).mean(-1, keepdims=True)), 0 * self.s_R1)
 
-    def plus(self, other: "_Walk") -> "_Walk":
-        """The sum, in the unit in which its second moment is 1."""
+    @override
+    def plus(self, other: "_SampledStream") -> "_SampledStream":
         top_R1 = np.maximum(self.s_R1, other.s_R1)
         h_RN = self.h_RN * np.exp(self.s_R1 - top_R1) + other.h_RN * np.exp(other.s_R1 - top_R1)
         rms_R1 = np.sqrt((h_RN**2).mean(-1, keepdims=True))
-        return self._as(h_RN / rms_R1, top_R1 + np.log(rms_R1))
+        return self._with(h_RN / rms_R1, top_R1 + np.log(rms_R1))
 
 
 def simulate(arm: Arm, width: int, replicates: int, seed: int = 0) -> Array:
-    """ln of the second moment of each stream: (replicates, L + 1), one input in networks of their own.
+    """Sample ln of the second moments of the stream of one input, exact in law at any width and depth.
 
-    Exact in law at any width and depth. Raises InputError where there is no theory, and for batch normalization, which
-    takes more than one input.
+    Args:
+        arm: the arm; not with batch normalization, which needs more than one input.
+        width: features n.
+        replicates: number of independent networks.
+        seed: seed of the samples.
+
+    Returns:
+        (replicates, L + 1), the first before the first block.
+
+    Raises:
+        InputError: the theory does not cover the arm, or it has batch normalization.
+
     """
-    reason = without_theory(arm)
+    reason = unsupported_reason(arm)
     if arm.placement.anywhere and arm.normalizer == "batchnorm":
-        reason = "normalizer=batchnorm: one input is simulated, and it takes a batch"
+        reason = "normalizer=batchnorm: the simulation has one input, and batchnorm needs a batch"
     if reason:
         raise InputError(reason)
     rng = np.random.default_rng(seed)
     h_RN = np.sqrt(arm.second_moment) * rng.standard_normal((replicates, width))
-    walk, block = _Walk(h_RN, np.zeros((replicates, 1)), rng, arm.init == "orthogonal"), Block.of(arm)
-    logs = [walk.log_moment]
+    x, block = _SampledStream(h_RN, np.zeros((replicates, 1)), rng, arm.init == "orthogonal"), BlockMap.of(arm)
+    log_moments = [x.log_moment]
     for layer in range(1, arm.depth + 1):
-        walk = block(walk, layer)
-        logs.append(walk.log_moment)
-    return np.stack(logs, axis=1)
+        x = block(x, layer)
+        log_moments.append(x.log_moment)
+    return np.stack(log_moments, axis=1)

@@ -1,4 +1,4 @@
-"""What the theory predicts of an arm at initialization, layer by layer.
+"""Predictions for an arm at initialization, block by block.
 
 Shapes: L blocks, and L + 1 streams, the first of which enters the first block.
 """
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resexp.theory.arms import Arm, Block, without_theory
+from resexp.theory.arms import Arm, BlockMap, unsupported_reason
 from resexp.theory.gaussian import Array
-from resexp.theory.stream import LOST, Stream
+from resexp.theory.stream import OUT_OF_RANGE, Stream
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """An arm at initialization, in the limit of wide networks.
+    """Signal propagation of an arm at initialization, in the limit of infinite width.
 
     Attributes:
         second_moments: (L + 1,) mean h² of the stream, the square of its RMS.
-        cosines: (L + 1,) of a pair of inputs.
-        forward: (L,) each block's gain of second_moments.
-        backward: (L,) each block's gain of ‖∂loss/∂h‖², from its output to its input.
+        cosines: (L + 1,) cosine of a pair of inputs.
+        forward: (L,) gain of `second_moments` per block.
+        backward: (L,) gain of ‖∂loss/∂h‖² per block, from its output to its input.
 
     """
 
@@ -31,10 +31,11 @@ class Prediction:
 
     @property
     def gradients(self) -> Array:
-        """(L + 1,) ‖∂loss/∂h_l‖² relative to that of the last stream.
+        """‖∂loss/∂h_l‖² relative to that of the last stream, (L + 1,).
 
-        In a pre-norm residual network the last weights of branches have squared gradients in these proportions, from
-        element 1 on: first to last √(q_L/q_1) ~ √L in norm. Xiong 2020 (2002.04745).
+        In a pre-norm residual network, the squared gradients of the last weights of the branches are proportional to
+        its elements from 1 on, so that the norms of the first and the last have the ratio √(q_L/q_1) ~ √L. Xiong 2020
+        (2002.04745).
         """
         return np.exp(self._log_gradients)
 
@@ -44,41 +45,48 @@ class Prediction:
 
     @property
     def gain_forward(self) -> float:
-        """The geometric mean of `forward`."""
+        """Geometric mean of `forward`."""
         return float(np.exp(np.log(self.forward).mean()))
 
     @property
     def gain_backward(self) -> float:
-        """The geometric mean of `backward`."""
+        """Geometric mean of `backward`."""
         return float(np.exp(np.log(self.backward).mean()))
 
 
 def predict(arm: Arm) -> Prediction | None:
-    """The arm's stream and gradients through its blocks; None where `without_theory` has a reason.
+    """Propagate the stream and the gradients of an arm through its blocks.
 
-    `backward` is nan where a mean adds up along a stream without norms, x + φ(W x): the gradient's component along the
-    stream is y²/‖h_l‖², y = h·∂loss/∂h being conserved by homogeneous blocks (Euler), and though it sets out as a share
-    1/n of the whole it takes over after ln n/ln(forward/backward) blocks, 17 of ReLU's at n = 256. Where second moments
-    leave the range of float64, at gain 2 after 1,000 blocks, all that follows is nan. Raises InputError for an unknown
-    placement.
+    Second moments that leave the range of float64, at gain 2 after 1,000 blocks, make all that follows nan.
 
-    Plain GELU and SiLU networks without norms need great widths: their variance falls the faster the less there is, so
-    that networks which differ by little grow apart. GELU's gains per block were 1.15 (forward) and 1.20 (backward)
-    times as large at n = 64, 1.06 and 1.09 at 256; `simulate` has the law of such networks.
+    `backward` is nan if a mean accumulates along a stream without norms, as in x + φ(W x). The squared gradient along
+    the stream is then y²/‖h_l‖² with y = h·∂loss/∂h, which homogeneous blocks conserve (Euler). It starts as a share
+    1/n of the whole and dominates after ln n/ln(forward/backward) blocks: 17 for ReLU at n = 256.
+
+    Plain GELU and SiLU networks without norms need large widths: their variance shrinks the faster the smaller it is,
+    so small differences between networks grow. The measured gains of GELU per block were 1.15 (forward) and 1.20
+    (backward) times the predicted ones at n = 64, 1.06 and 1.09 times at n = 256; `simulate` samples such networks.
+
+    Returns:
+        The prediction, or None if `unsupported_reason` gives a reason.
+
+    Raises:
+        InputError: no placement of the name `arm.norm` is shipped.
+
     """
-    if without_theory(arm):
+    if unsupported_reason(arm):
         return None
-    block, x = Block.of(arm), Stream.entering(arm, arm.cosine)
+    block, x = BlockMap.of(arm), Stream.initial(arm, arm.cosine)
     streams = [x]
     for layer in range(1, arm.depth + 1):
-        x = block(x.fresh(), layer) if x.within_range else LOST
+        x = block(x.with_unit_gain(), layer) if x.within_range else OUT_OF_RANGE
         streams.append(x)
     q, gains = np.array([(x.q, x.gain) for x in streams]).T
-    if adds_means(block) and not arm.placement.anywhere:
+    if accumulates_mean(block) and not arm.placement.anywhere:
         gains = np.full_like(gains, np.nan)
     return Prediction(q, np.array([x.cosines[0] for x in streams]), q[1:] / q[:-1], gains[1:])
 
 
-def adds_means(block: Block) -> bool:
-    """Whether a mean over features builds up along the stream."""
-    return block.skip > 0 and not block.mixed and block(Stream.entering(block.arm), 1).mean > 0
+def accumulates_mean(block: BlockMap) -> bool:
+    """Return whether a mean over features accumulates along the stream."""
+    return block.skip > 0 and not block.linear_skip and block(Stream.initial(block.arm), 1).mean > 0

@@ -1,4 +1,4 @@
-"""Real networks at initialization, measured as the theory speaks of them."""
+"""Networks at initialization, measured in the quantities that the theory predicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,24 @@ from resexp.theory import Arm, predict
 
 BATCH = 64
 BIAS, BATCH_BIAS = 4.0, 2.5
-"""The band per block, beside the standard error: BIAS/n, and BATCH_BIAS/B with BatchNorm.
+"""Allowed deviation per block beyond the standard error: BIAS/n, and with BatchNorm BATCH_BIAS/B more.
 
-ffn has κ = 7, which moves mean logarithms by 3.5/n a block; LayerNorm's own gradient is of order 1/n. Of BatchNorm the
-theory is the limit of large batches.
+ffn has κ = 7, which shifts mean logarithms by 3.5/n per block; the gradient of LayerNorm adds terms of order 1/n. For
+BatchNorm the theory is the limit of large batches.
 """
 OPTIONS = ("activation", "norm", "residual", "body", "init", "model", "depth")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """(S, L + 1) of S seeds: ln mean h² over all inputs, and the mean over inputs of that of each; ln ‖∂loss/∂h_l‖²
-    relative to the last stream's; and the mean cosine of pairs.
+    """Measurements of S seeds, each (S, L + 1).
+
+    Attributes:
+        log_moments: ln mean h² over all inputs.
+        log_moments_each: mean over inputs of ln mean h² of one input.
+        log_gradients: ln ‖∂loss/∂h_l‖² relative to the last stream.
+        cosines: mean cosine of pairs of inputs.
+
     """
 
     log_moments: np.ndarray
@@ -35,28 +41,28 @@ class Measured:
 
 
 def overrides(arm: Arm, width: int) -> list[str]:
-    """The arm as a command line has it."""
-    given = [f"{option}={getattr(arm, option)}" for option in OPTIONS] + [f"width={width}"]
-    given += [f"normalizer={arm.normalizer}"]
-    given += [f"residual.start={arm.start}"] if arm.residual in ("skipinit", "layerscale") else []
+    """Return the command-line overrides of an arm."""
+    result = [f"{option}={getattr(arm, option)}" for option in OPTIONS] + [f"width={width}"]
+    result += [f"normalizer={arm.normalizer}"]
+    result += [f"residual.start={arm.start}"] if arm.residual in ("skipinit", "layerscale") else []
     if arm.init == "mean_field":
-        given += [f"init.weight_variance={arm.weight_variance}", f"init.bias_variance={arm.bias_variance}"]
-    return given
+        result += [f"init.weight_variance={arm.weight_variance}", f"init.bias_variance={arm.bias_variance}"]
+    return result
 
 
 def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
-    """The arm's blocks in float64, on normal streams as the arm has them, under random linear losses."""
+    """Measure the blocks of an arm in float64, on Gaussian streams of its statistics, under random linear losses."""
     cell = composer.cell(composer.normalize(overrides(arm, width)))
-    model, parts, scheme = factory(cell.options["model"]), block_config(cell), factory(cell.options["init"])()
+    model, config, initializer = factory(cell.options["model"]), block_config(cell), factory(cell.options["init"])()
 
     def network(seed):
-        return initialize(lambda: model(parts, Task((width,), width)), seed, scheme)
+        return initialize(lambda: model(config, Task((width,), width)), seed, initializer)
 
-    runs = [_one(network(seed), arm, width, batch, seed) for seed in seeds]
+    runs = [_measure_network(network(seed), arm, width, batch, seed) for seed in seeds]
     return Measured(*map(np.array, zip(*runs, strict=True)))
 
 
-def _one(network, arm, width, batch, seed):
+def _measure_network(network, arm, width, batch, seed):
     rng = torch.Generator().manual_seed(seed)
     own, shared, cotangent = (torch.randn(b, width, generator=rng, dtype=torch.float64) for b in (batch, 1, batch))
     network = network.double()
@@ -75,7 +81,7 @@ def _one(network, arm, width, batch, seed):
 
 @dataclass(frozen=True)
 class Gap:
-    """Measured less predicted: the mean over seeds, its standard error, and the band without it."""
+    """Measured minus predicted: mean over seeds, its standard error, and the allowed deviation beyond that."""
 
     mean: float
     error: float
@@ -83,12 +89,12 @@ class Gap:
 
     @property
     def within(self) -> bool:
-        """Within four standard errors and the band."""
+        """True if the mean is within four standard errors plus the allowed deviation."""
         return abs(self.mean) <= 4 * self.error + self.allowed
 
 
 def gaps(composer: Composer, arm: Arm, width: int, seeds: Sequence[int]) -> dict[str, Gap]:
-    """Of the logarithms of forward and backward gain per block, and of the cosine after the last block."""
+    """Compare ln of the forward and backward gains per block, and the cosine after the last block."""
     measured, predicted = measure(composer, arm, width, seeds), predict(arm)
     allowed = BIAS / width + (BATCH_BIAS / BATCH if arm.normalizer == "batchnorm" and arm.placement.anywhere else 0.0)
     moments, gradients = np.log(predicted.second_moments), np.log(predicted.gradients)

@@ -1,4 +1,4 @@
-"""How far networks of finite width stray: the law of the simulation, and κ."""
+"""Networks of finite width: κ and the simulation."""
 
 import math
 import warnings
@@ -28,24 +28,24 @@ RELU = Arm(depth=20)
     ],
 )
 @pytest.mark.slow
-def test_the_band_is_that_of_simulated_networks(choices, expected):
-    """1,000 networks of width 256: mean within 5 standard errors; variance too, with 10 % for higher orders in 1/n."""
+def test_the_band_agrees_with_simulated_networks(choices, expected):
+    """1,000 networks of width 256: mean and variance within 5 standard errors, plus 10 % for higher orders in 1/n."""
     arm = Arm(depth=20, **choices)
     assert kappa(arm) == pytest.approx(expected)
     logs = simulate(arm, 256, 1000)
-    stray = logs[:, -1] - logs[:, 0] - math.log(predict(arm).second_moments[-1])
+    deviation = logs[:, -1] - logs[:, 0] - math.log(predict(arm).second_moments[-1])
     expected_band = band(arm, 256)
-    error = 5 * stray.std() / math.sqrt(1000)
-    assert abs(stray.mean() - expected_band.mean) <= error + 0.1 * abs(expected_band.mean) + 1e-12
-    assert stray.var() == pytest.approx(expected_band.std**2, rel=5 * math.sqrt(2 / 1000) + 0.1, abs=1e-12)
+    error = 5 * deviation.std() / math.sqrt(1000)
+    assert abs(deviation.mean() - expected_band.mean) <= error + 0.1 * abs(expected_band.mean) + 1e-12
+    assert deviation.var() == pytest.approx(expected_band.std**2, rel=5 * math.sqrt(2 / 1000) + 0.1, abs=1e-12)
 
 
-def test_kappa_is_not_told_where_it_is_not_known():
+def test_kappa_is_nan_if_it_is_not_known():
     for other in ({"activation": "gelu"}, {"norm": "pre"}, {"body": "linear_act"}, {"residual": "fixup"}):
         assert math.isnan(kappa(Arm(depth=4, **other)))
 
 
-def test_too_narrow_for_its_depth():
+def test_a_network_too_narrow_for_its_depth_gives_a_warning():
     with pytest.warns(FiniteWidthWarning, match="depth 64 at width 64: κL/n = 7.0 > 4"):
         band(Arm(depth=64, residual="off"), 64)
     with warnings.catch_warnings():
@@ -57,21 +57,21 @@ def test_too_narrow_for_its_depth():
 @pytest.mark.parametrize("norm", ["none", "pre", "post", "peri", "res-post"])
 @pytest.mark.parametrize("normalizer", ["layernorm", "rmsnorm"])
 @pytest.mark.parametrize("body", ["ffn", "linear_act"])
-def test_wide_networks_do_as_predicted(activation, norm, normalizer, body):
-    """Width 500, four blocks, 64 networks: mean ln q within 5 standard errors and the κL/2n of the widest band."""
+def test_simulated_wide_networks_agree_with_the_prediction(activation, norm, normalizer, body):
+    """64 networks of width 500 and four blocks: mean ln q within 5 standard errors plus κL/2n for κ = 7."""
     arm = Arm(depth=4, activation=activation, norm=norm, normalizer=normalizer, body=body)
     logs = simulate(arm, 500, 64)
     error = logs.std(0) / 8
     assert (np.abs(logs.mean(0) - np.log(predict(arm).second_moments)) <= 5 * error + 7 * 4 / 1000).all()
 
 
-def test_logarithms_reach_beyond_float64():
+def test_simulated_moments_beyond_float64_are_finite_logarithms():
     logs = simulate(Arm(depth=1500), 64, 4)
     assert np.isfinite(logs).all()
     assert logs[:, -1].mean() == pytest.approx(1500 * math.log(2), rel=0.05)
 
 
-def test_a_batch_cannot_be_simulated():
+def test_arms_that_cannot_be_simulated_are_refused():
     with pytest.raises(InputError, match="normalizer=batchnorm"):
         simulate(Arm(depth=2, norm="pre", normalizer="batchnorm"), 8, 2)
     with pytest.raises(InputError, match="model=conv"):

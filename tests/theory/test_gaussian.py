@@ -1,4 +1,4 @@
-"""Gaussian expectations against adaptive quadrature, simulation, and the identities that hold between them."""
+"""Gaussian expectations against adaptive quadrature and simulation, and identities between them."""
 
 import math
 from itertools import pairwise
@@ -26,7 +26,7 @@ def sech2(u):
     return 4 * expit(2 * u) * expit(-2 * u)
 
 
-FUNCTIONS = {  # φ, φ', φ''; of relu's second derivative nothing is left but at 0, where φ is 0
+FUNCTIONS = {  # φ, φ', φ''; φ'' of relu is 0 but at 0, where φ is 0
     "relu": (lambda u: np.maximum(u, 0), lambda u: (u > 0) * 1.0, lambda u: 0 * u),
     "gelu": (lambda u: u * normal(u), lambda u: normal(u) + u * density(u), lambda u: (2 - u * u) * density(u)),
     "silu": (
@@ -43,7 +43,7 @@ cosines = st.floats(-1, 1)
 
 
 def quadrature(f, q):
-    """E f(√q z), adaptively, between the scales on which f and the normal density change."""
+    """Return E f(√q z), split at the scales on which f and the normal density change."""
     s = math.sqrt(q)
     edges = sorted({0.0, *(sign * min(12, e) for e in (0.5 / s, 3 / s, 10 / s, 50 / s, 12) for sign in (-1, 1))})
     return sum(
@@ -52,13 +52,13 @@ def quadrature(f, q):
     )
 
 
-def test_every_activation_has_its_functions():
+def test_every_activation_is_tested():
     assert set(FUNCTIONS) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("q", [1e-6, 0.1, 1, 4, 50, 1e4, 1e8])
-def test_moments_against_adaptive_quadrature(activation, q):
+def test_moments_equal_adaptive_quadrature(activation, q):
     f, slope, bend = FUNCTIONS[activation]
     for value, integrand in (
         (second_moment(activation, q), lambda u: f(u) ** 2),
@@ -69,7 +69,7 @@ def test_moments_against_adaptive_quadrature(activation, q):
         assert value == pytest.approx(quadrature(integrand, q), rel=1e-10, abs=1e-13 * math.sqrt(q))
 
 
-def test_gauss_hermite_would_not_do():
+def test_gauss_hermite_quadrature_is_wrong_for_large_variances():
     nodes, weights = np.polynomial.hermite_e.hermegauss(61)
     wrong = weights @ sech2(np.sqrt(50) * nodes) ** 2 / weights.sum()
     assert wrong / slope_moment("tanh", 50.0) == pytest.approx(2.13, abs=0.01)
@@ -78,8 +78,8 @@ def test_gauss_hermite_would_not_do():
 @pytest.mark.parametrize("activation", ["gelu", "silu", "tanh"])
 @pytest.mark.parametrize("q", [0.2, 1.0, 4.0])
 @pytest.mark.parametrize("c", [-0.8, 0.3, 0.95])
-def test_pairs_against_a_dense_grid(activation, q, c):
-    """Of smooth functions under a normal density, a trapezoid converges exponentially: 1e-10 here."""
+def test_pairs_equal_a_sum_over_a_dense_grid(activation, q, c):
+    """For smooth functions under a normal density the trapezoidal rule converges exponentially, to 1e-10 here."""
     z = np.linspace(-9, 9, 601)
     x, y = np.meshgrid(z, z)
     weights = density(x) * density(y) * (z[1] - z[0]) ** 2
@@ -91,7 +91,7 @@ def test_pairs_against_a_dense_grid(activation, q, c):
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "tanh"])
 @pytest.mark.parametrize(("q", "c"), [(30.0, 0.9)])
-def test_pairs_against_adaptive_quadrature(activation, q, c):
+def test_pairs_equal_adaptive_quadrature(activation, q, c):
     f, slope, _ = FUNCTIONS[activation]
     other = math.sqrt(1 - c * c)
     for function, value in ((f, covariance(activation, q, c)), (slope, slope_covariance(activation, q, c))):
@@ -104,7 +104,7 @@ def test_pairs_against_adaptive_quadrature(activation, q, c):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("q", "c"), [(2.0, 0.6), (100.0, -0.3)])
-def test_pairs_against_simulation(activation, q, c):
+def test_pairs_equal_simulation(activation, q, c):
     """Within five standard errors of 400,000 draws."""
     z = np.random.default_rng(0).standard_normal((2, 400_000))
     one, two = math.sqrt(q) * z[0], math.sqrt(q) * (c * z[0] + math.sqrt(1 - c * c) * z[1])
@@ -115,7 +115,7 @@ def test_pairs_against_simulation(activation, q, c):
 
 
 @given(activations, variances)
-def test_a_pair_of_equals_is_one(activation, q):
+def test_moments_are_covariances_of_equal_inputs(activation, q):
     """K(1) = V ≥ m², K(0) = m², V' = D + E φ''φ."""
     v, m = float(second_moment(activation, q)), float(mean(activation, q))
     assert covariance(activation, q, 1.0) == v
@@ -123,13 +123,13 @@ def test_a_pair_of_equals_is_one(activation, q):
     assert v >= m * m
     assert covariance(activation, q, 0.0) == pytest.approx(m * m, rel=1e-9, abs=1e-15 * v)
     step = 1e-4
-    grown = (second_moment(activation, q * (1 + step)) - second_moment(activation, q * (1 - step))) / (2 * step * q)
+    above, below = second_moment(activation, q * (1 + step)), second_moment(activation, q * (1 - step))
     expected = slope_moment(activation, q) + curvature(activation, q)
-    assert grown == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    assert (above - below) / (2 * step * q) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 @given(activations, variances, st.floats(-0.99, 0.99))
-def test_slopes_are_the_derivative_by_the_covariance(activation, q, c):
+def test_slope_covariance_is_the_derivative_of_the_covariance(activation, q, c):
     step = 1e-5
     rise = covariance(activation, q, c + step) - covariance(activation, q, c - step)
     scale = float(second_moment(activation, q)) / q
@@ -137,8 +137,8 @@ def test_slopes_are_the_derivative_by_the_covariance(activation, q, c):
 
 
 @given(activations, variances, cosines, cosines)
-def test_nearer_inputs_have_nearer_outputs(activation, q, one, other):
-    """K rises with c ≥ 0, and is at most V in size."""
+def test_the_covariance_rises_with_the_cosine(activation, q, one, other):
+    """K rises with c ≥ 0, and |K| ≤ V."""
     low, high = sorted((abs(one), abs(other)))
     k = covariance(activation, q, np.array([low, high, one]))
     v = float(second_moment(activation, q))
@@ -156,7 +156,7 @@ def test_relu_is_the_arc_cosine_kernel(q, c):
 
 
 @given(variances)
-def test_gelu_as_published(q):
+def test_gelu_equals_the_published_formulas(q):
     angle, root = math.asin(q / (1 + q)), math.sqrt(1 + 2 * q)
     v = q / 4 + q / (2 * math.pi) * angle + q * q / (math.pi * (1 + q) * root)
     d = 0.25 + angle / (2 * math.pi) + q * (3 + 5 * q) / (2 * math.pi * (1 + q) * root**3)
@@ -164,7 +164,7 @@ def test_gelu_as_published(q):
     assert slope_moment("gelu", q) == pytest.approx(d, rel=1e-7)
 
 
-def test_arrays_are_broadcast_and_nothing_is_not():
+def test_arrays_are_broadcast_and_zero_variance_is_allowed():
     q, c = np.array([0.0, 1.0, 9.0]), np.array([[0.0], [1.0]])
     for activation in ACTIVATIONS:
         table = covariance(activation, q, c)
@@ -176,6 +176,6 @@ def test_arrays_are_broadcast_and_nothing_is_not():
         )
 
 
-def test_an_unknown_activation_is_named():
+def test_an_unknown_activation_is_refused_with_the_nearest_name():
     with pytest.raises(InputError, match="activation=rel: no theory for it; did you mean relu"):
         second_moment("rel", 1.0)

@@ -1,4 +1,4 @@
-"""The maps of a layer: fixed points, phases, depth scales."""
+"""Variance and correlation maps: fixed points, phases, depth scales."""
 
 import math
 
@@ -24,7 +24,7 @@ variances = st.floats(1e-3, 1e3)
 
 
 @given(activations, variances, weights, biases)
-def test_equal_inputs_stay_equal(activation, q, weight, bias):
+def test_the_correlation_of_equal_inputs_stays_1(activation, q, weight, bias):
     assert correlation_map(activation, q, 1.0, weight, bias) == pytest.approx(1, rel=1e-12)
 
 
@@ -49,13 +49,13 @@ def test_fixed_points_are_fixed_and_stable(activation, weight, bias, start):
 
 
 @given(activations, variances)
-def test_on_the_critical_line_gradients_stay(activation, q):
+def test_on_the_critical_line_gradients_keep_their_size(activation, q):
     weight, bias = critical_line(activation, q)
     assert chi(activation, q, float(weight)) == pytest.approx(1)
     assert variance_map(activation, q, float(weight), float(bias)) == pytest.approx(q)
 
 
-def test_iterating_leads_to_the_fixed_points():
+def test_iteration_converges_to_the_fixed_points():
     weight, bias, q, c = 2.5, 0.05, 1.0, 0.3
     for _ in range(300):
         q, c = variance_map("tanh", q, weight, bias), correlation_map("tanh", q, c, weight, bias)
@@ -64,11 +64,11 @@ def test_iterating_leads_to_the_fixed_points():
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(0.5, 7), (1, 22), (1.5, 95), (2.5, 71), (4, 42)])
-def test_six_correlation_depths_of_tanh(weight, expected):
+def test_six_correlation_depth_scales_of_tanh(weight, expected):
     assert round(6 * depth_scales("tanh", weight, 0.05).correlation) == expected
 
 
-def test_depth_scales_are_the_rates_of_the_iteration():
+def test_depth_scales_are_the_rates_of_convergence():
     weight, bias = 1.5, 0.05
     scales = depth_scales("tanh", weight, bias)
     q = variance_fixed_point("tanh", weight, bias)
@@ -80,14 +80,14 @@ def test_depth_scales_are_the_rates_of_the_iteration():
     assert scales.gradient == pytest.approx(1 / abs(math.log(chi("tanh", q, weight))))
 
 
-def test_phases():
+def test_the_limit_of_the_correlation_depends_on_the_phase():
     assert correlation_fixed_point("tanh", variance_fixed_point("tanh", 1.0, 0.05), 1.0, 0.05) == 1
     assert correlation_fixed_point("tanh", variance_fixed_point("tanh", 2.5, 0.05), 2.5, 0.05) < 1
     assert correlation_fixed_point("tanh", variance_fixed_point("tanh", 2.5), 2.5) == 0
 
 
-def test_relu_has_scales_off_criticality_alone():
-    """He's σ_w² = 2 keeps every variance and every gradient; half of it halves both, towards 2 σ_b²."""
+def test_depth_scales_of_relu_are_finite_only_off_criticality():
+    """σ_w² = 2 preserves variances and gradients; σ_w² = 1 halves deviations from q* = 2 σ_b²."""
     assert variance_fixed_point("relu", 2.0, start=3.0) == 3
     assert depth_scales("relu", 2.0).gradient == depth_scales("relu", 2.0).correlation == math.inf
     assert variance_fixed_point("relu", 1.0, 0.1) == pytest.approx(0.2)

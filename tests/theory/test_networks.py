@@ -1,4 +1,4 @@
-"""The theory against networks that the program builds, at initialization."""
+"""The theory against built networks at initialization."""
 
 import itertools
 from dataclasses import replace
@@ -13,9 +13,8 @@ from tests.theory.networks import gaps, measure
 SEEDS = range(8)
 
 
-def _agrees(composer, arm, width):
-    found = gaps(composer, arm, width, SEEDS)
-    outside = {name: gap for name, gap in found.items() if not gap.within}
+def _assert_agrees(composer, arm, width):
+    outside = {name: gap for name, gap in gaps(composer, arm, width, SEEDS).items() if not gap.within}
     assert not outside, f"{arm} at width {width}: {outside}"
 
 
@@ -39,12 +38,12 @@ def _agrees(composer, arm, width):
     ],
     ids=lambda choices: "-".join(map(str, choices.values())) or "none",
 )  # fmt: skip
-def test_networks_do_as_predicted(composer, choices):
-    _agrees(composer, Arm(depth=8, **choices), 128)
+def test_networks_agree_with_the_prediction(composer, choices):
+    _assert_agrees(composer, Arm(depth=8, **choices), 128)
 
 
 def _stable(activation, norm, residual):
-    """Plain gelu and silu without a norm lose their variance, the faster the less there is: see below."""
+    """False for plain gelu and silu without norms, whose variance shrinks the faster the smaller it is."""
     return not (norm == "none" and residual == "off" and activation in ("gelu", "silu"))
 
 
@@ -63,8 +62,8 @@ GRID = [
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [64, 256])
 @pytest.mark.parametrize("choices", GRID, ids=lambda choices: "-".join(choices.values()))
-def test_the_grid_does_as_predicted(composer, choices, width):
-    _agrees(composer, Arm(depth=16, **choices), width)
+def test_the_grid_agrees_with_the_prediction(composer, choices, width):
+    _assert_agrees(composer, Arm(depth=16, **choices), width)
 
 
 BODIES = [
@@ -78,14 +77,14 @@ BODIES = [
     )
     if _stable(activation, norm, residual)
     and not (norm == "none" and normalizer != "layernorm")
-    and not (norm == "none" and residual == "on" and body == "linear_act" and activation != "tanh")  # see below
+    and not (norm == "none" and residual == "on" and body == "linear_act" and activation != "tanh")  # nan gradients
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("choices", BODIES, ids=lambda choices: "-".join(choices.values()))
-def test_other_bodies_do_as_predicted(composer, choices):
-    _agrees(composer, Arm(depth=16, **choices), 256)
+def test_other_bodies_agree_with_the_prediction(composer, choices):
+    _assert_agrees(composer, Arm(depth=16, **choices), 256)
 
 
 @pytest.mark.slow
@@ -95,35 +94,35 @@ def test_other_bodies_do_as_predicted(composer, choices):
      ("peri", "lns"), ("none", "rezero"), ("pre", "layerscale"), ("pre", "projection")],
 )  # fmt: skip
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
-def test_other_residual_schemes_do_as_predicted(composer, activation, norm, residual):
-    _agrees(composer, Arm(depth=16, activation=activation, norm=norm, residual=residual, start=0.3), 256)
+def test_other_residual_schemes_agree_with_the_prediction(composer, activation, norm, residual):
+    _assert_agrees(composer, Arm(depth=16, activation=activation, norm=norm, residual=residual, start=0.3), 256)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("init", ["orthogonal", "lecun", "xavier"])
 @pytest.mark.parametrize(("norm", "residual"), [("none", "on"), ("none", "off"), ("pre", "on"), ("post", "off")])
-def test_other_initializations_do_as_predicted(composer, init, norm, residual):
-    _agrees(composer, Arm(depth=16, init=init, norm=norm, residual=residual), 256)
+def test_other_initializers_agree_with_the_prediction(composer, init, norm, residual):
+    _assert_agrees(composer, Arm(depth=16, init=init, norm=norm, residual=residual), 256)
 
 
 @pytest.mark.slow
-def test_batch_normalization_tends_to_its_limit(composer):
-    """Plain tanh, which strays furthest: at eight times the width and the batch at most a third of the gap is left."""
+def test_batch_normalization_converges_to_its_limit(composer):
+    """Plain tanh has the largest gap: at eight times the width and batch size, at most a third of it remains."""
     arm = Arm(depth=8, activation="tanh", norm="post", residual="off", normalizer="batchnorm")
-    near, far = (
+    large, small = (
         measure(composer, arm, size, SEEDS, batch=size // 2).log_gradients[:, 0].mean()
         - np.log(predict(arm).gradients[0])
         for size in (512, 64)
     )
-    assert abs(near) < far / 3
+    assert abs(large) < small / 3
 
 
 @pytest.mark.slow
-def test_where_the_variance_is_unstable_finite_width_decides(composer):
-    """Plain GELU at width 64: inputs and networks that differ by little grow apart.
+def test_plain_gelu_of_finite_width_agrees_with_the_simulation_not_with_the_limit(composer):
+    """At width 64 small differences between inputs and between networks grow.
 
-    The moment over a batch, which its largest inputs make, exceeds that of infinite width by far more than the band; of
-    single inputs the law of finite width is met, within 4 standard errors.
+    The moment over a batch, which its largest inputs dominate, exceeds the prediction by more than 4 standard errors;
+    the mean over single inputs is within 4 standard errors of the simulation.
     """
     arm, width = Arm(depth=16, activation="gelu", residual="off"), 64
     measured = measure(composer, arm, width, range(24))
@@ -133,10 +132,10 @@ def test_where_the_variance_is_unstable_finite_width_decides(composer):
     assert abs(each.mean() - simulate(arm, width, 2000)[:, -1].mean()) <= 4 * each.std() / np.sqrt(24)
 
 
-def test_gradients_along_a_stream_with_a_mean_take_over(composer):
-    """x + relu(W x): a share of order 1/n that grows (forward/2)-fold a block, which infinite width does not know."""
+def test_the_gradient_along_a_stream_with_a_mean_dominates(composer):
+    """x + relu(W x): the share of order 1/n of the squared gradient grows (forward/2)-fold per block."""
     arm, width = Arm(depth=20, body="linear_act"), 64
-    found = measure(composer, arm, width, SEEDS).log_gradients.mean(0)
-    rate = np.exp((found[0] - found[10]) / 10)
+    log_gradients = measure(composer, arm, width, SEEDS).log_gradients.mean(0)
+    rate = np.exp((log_gradients[0] - log_gradients[10]) / 10)
     assert rate == pytest.approx(predict(arm).forward[:10].mean(), rel=0.1)
     assert gaps(composer, replace(arm, activation="tanh"), width, SEEDS)["backward"].within

@@ -1,4 +1,4 @@
-"""What is predicted of arms: the tabulated gains, the laws by depth, and where there is no theory."""
+"""Predictions for arms: gains, dependence on depth, and arms that the theory does not cover."""
 
 import math
 from dataclasses import replace
@@ -12,7 +12,16 @@ from resexp.config.errors import InputError
 from resexp.config.settings import conf_dir
 from resexp.nn.block import ACTIVATIONS as BUILT
 from resexp.nn.placement import shipped_placements
-from resexp.theory import ACTIVATIONS, Arm, limit_cosine, mean, predict, slope_moment, trainable_depth, without_theory
+from resexp.theory import (
+    ACTIVATIONS,
+    Arm,
+    limit_cosine,
+    mean,
+    predict,
+    slope_moment,
+    trainable_depth,
+    unsupported_reason,
+)
 from resexp.theory.arms import BODIES, NORMALIZERS, RESIDUALS
 
 PLAIN_POST = Arm(depth=6, norm="post", residual="off")
@@ -36,7 +45,7 @@ def options(group):
     return {file.stem for file in (conf_dir() / group).glob("*.yaml")}
 
 
-def test_the_names_are_those_of_the_program():
+def test_the_theory_uses_the_names_of_the_options():
     assert set(ACTIVATIONS) == set(BUILT)
     assert {*NORMALIZERS} <= options("normalizer")
     assert {*RESIDUALS} <= options("residual")
@@ -94,10 +103,10 @@ def test_cosines_of_relu_networks(norm, residual, expected):
         assert cosines[depth] == pytest.approx(cosine, abs=0.005)
 
 
-def test_laws_of_residual_networks():
-    without = predict(Arm(depth=40))
-    assert without.forward == pytest.approx(2)
-    assert without.backward == pytest.approx(2)
+def test_growth_of_moments_and_gradients_of_residual_networks():
+    unscaled = predict(Arm(depth=40))
+    assert unscaled.forward == pytest.approx(2)
+    assert unscaled.backward == pytest.approx(2)
     scaled = predict(Arm(depth=400, residual="scaled"))
     assert scaled.second_moments[-1] == pytest.approx(math.e, rel=2e-3)
     assert scaled.gradients[0] == pytest.approx(math.e, rel=2e-3)
@@ -105,13 +114,13 @@ def test_laws_of_residual_networks():
     assert pre.second_moments == pytest.approx(np.arange(1, 66))
     assert pre.gradients == pytest.approx(pre.second_moments[-1] / pre.second_moments)
     for zero in ("rezero", "skipinit"):
-        still = predict(Arm(depth=64, residual=zero, cosine=0.3))
-        assert [*still.forward, *still.backward] == [1] * 128
-        assert still.cosines == pytest.approx(0.3)
+        identity = predict(Arm(depth=64, residual=zero, cosine=0.3))
+        assert [*identity.forward, *identity.backward] == [1] * 128
+        assert identity.cosines == pytest.approx(0.3)
 
 
-def test_means_add_up_behind_an_activation():
-    """x + relu(W x) tends to grow λ-fold, λ = 2 + 2r/√π, r = (1/√π)/(√λ − 1); its gradients have no theory."""
+def test_means_accumulate_if_a_branch_ends_in_an_activation():
+    """x + relu(W x) grows λ-fold per block in the limit, λ = 2 + 2r/√π, r = (1/√π)/(√λ − 1); gradients are nan."""
     prediction = predict(Arm(depth=60, body="linear_act"))
     growth = prediction.forward[-1]
     assert growth == pytest.approx(2 + 2 / math.pi / (math.sqrt(growth) - 1))
@@ -121,19 +130,19 @@ def test_means_add_up_behind_an_activation():
 
 
 def test_tanh_gradients_of_a_residual_stream_are_sub_exponential():
-    """ln g_0 as c √L: twice as much at four times the depth, within a tenth. Yang 2017."""
+    """ln g_0 ~ c √L: twice as large at four times the depth, within 10 %. Yang 2017."""
     logs = [math.log(predict(Arm(depth=depth, activation="tanh")).gradients[0]) for depth in (100, 400)]
     assert logs[1] / logs[0] == pytest.approx(2, rel=0.1)
 
 
-def test_any_depth_is_finite_or_nan():
+def test_moments_are_nan_beyond_the_range_of_float64():
     prediction = predict(Arm(depth=1100))
     assert np.isnan(prediction.second_moments[-1])
     assert np.isfinite(prediction.second_moments[900])
 
 
 @given(arms)
-def test_arms_are_predicted_within_bounds(arm):
+def test_predictions_are_within_bounds(arm):
     prediction = predict(arm)
     assert (prediction.second_moments > 0).all()
     assert (np.abs(prediction.cosines) <= 1 + 1e-9).all() or arm.normalizer == "batchnorm"
@@ -145,8 +154,8 @@ def test_arms_are_predicted_within_bounds(arm):
 
 
 @given(activations, bodies, placements, residuals)
-def test_the_two_norms_agree_without_means(activation, body, norm, residual):
-    """LayerNorm is RMSNorm where no mean arises: behind a linear layer."""
+def test_layernorm_and_rmsnorm_agree_without_means(activation, body, norm, residual):
+    """No mean arises if the branch ends in a linear layer."""
     one, two = (
         predict(Arm(depth=5, activation=activation, body=body, norm=norm, residual=residual, start=0.5, normalizer=n))
         for n in ("layernorm", "rmsnorm")
@@ -156,7 +165,7 @@ def test_the_two_norms_agree_without_means(activation, body, norm, residual):
         assert one.cosines == pytest.approx(two.cosines)
 
 
-def test_mean_field_initialization():
+def test_the_gain_of_mean_field_initialization_is_chi():
     arm = Arm(depth=1, residual="off", body="act_linear", activation="tanh", init="mean_field",
               weight_variance=2.5, bias_variance=0.05, second_moment=1.3)  # fmt: skip
     prediction = predict(arm)
@@ -175,42 +184,40 @@ def test_mean_field_initialization():
         ({"activation": "mish"}, "activation=mish"),
     ],
 )
-def test_no_theory_has_a_reason(change, reason):
+def test_an_arm_that_is_not_covered_has_a_reason(change, reason):
     arm = Arm(depth=4, **change)
     assert predict(arm) is trainable_depth(arm) is None
     with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(without_theory(arm))
+        raise AssertionError(unsupported_reason(arm))
 
 
-def test_a_normalizer_that_is_not_used_does_not_matter():
-    assert without_theory(Arm(depth=4, normalizer="dyt")) is None
+def test_a_normalizer_without_a_placement_is_ignored_and_an_unknown_placement_refused():
+    assert unsupported_reason(Arm(depth=4, normalizer="dyt")) is None
     with pytest.raises(InputError, match="norm=prae: no such placement; did you mean pre"):
         predict(Arm(depth=4, norm="prae"))
 
 
 def limits(**choices):
-    found = trainable_depth(Arm(depth=1, **choices), most=128)
-    return found.gradient, found.correlation
+    limits = trainable_depth(Arm(depth=1, **choices), max_depth=128)
+    return limits.gradient, limits.correlation
 
 
-def test_trainable_depths():
+def test_trainable_depths_of_arms():
     assert limits(norm="pre", residual="on") == (math.inf, math.inf)
     gradient, plain = limits(norm="pre", residual="off")
     assert gradient == math.inf
-    left = 1 - predict(Arm(depth=int(plain), residual="off")).cosines
-    assert left[-1] < left[0] / 4 <= left[-2]
+    distance = 1 - predict(Arm(depth=int(plain), residual="off")).cosines
+    assert distance[-1] < distance[0] / 4 <= distance[-2]
     assert plain < limits(norm="post")[1]
     assert limits(norm="none")[0] == math.ceil(math.log(1e8) / math.log(2))
-    assert (
-        limits(norm="post", residual="off", normalizer="batchnorm")[0] == 49
-    )  # ln 10⁸/ln 1.467, but for the first block
+    assert limits(norm="post", residual="off", normalizer="batchnorm")[0] == 49  # ln 10⁸/ln 1.467 after the first block
     assert math.isnan(limits(body="linear_act")[0])
     assert trainable_depth(Arm(depth=1), gradient_range=4).gradient == 2
-    assert trainable_depth(Arm(depth=1), most=20).gradient == math.inf
+    assert trainable_depth(Arm(depth=1), max_depth=20).gradient == math.inf
 
 
 @pytest.mark.parametrize("residual", ["scaled", "deepnorm"])
-def test_a_limit_that_depends_on_the_depth_is_met_there_first(residual):
+def test_the_trainable_depth_is_the_smallest_if_blocks_depend_on_the_depth(residual):
     arm = Arm(depth=1, residual=residual)
     limit = trainable_depth(arm, gradient_range=2.5 if residual == "scaled" else 1e8).gradient
     spans = [predict(replace(arm, depth=depth)).gradients[0] for depth in (int(limit) - 1, int(limit))]
@@ -233,5 +240,5 @@ def test_a_limit_that_depends_on_the_depth_is_met_there_first(residual):
         ({"body": "linear_act", "activation": "gelu"}, 1.0),
     ],
 )
-def test_where_cosines_tend_to(choices, cosine):
+def test_the_limit_of_cosines(choices, cosine):
     assert limit_cosine(Arm(depth=1, **choices)) == pytest.approx(cosine, abs=2e-3, nan_ok=True)
