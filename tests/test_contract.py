@@ -1,14 +1,12 @@
 """One contract for every shipped YAML: it composes and trains with finite, deterministic, pack-independent results."""
 
 import itertools
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from resexp.config.loader import HELP
 from resexp.config.settings import conf_dir
 from tests.data.test_more_sets import write_speech, write_svhn, write_text
 from tests.data.test_sets import write_cifar, write_idx
@@ -19,7 +17,6 @@ SWEEPS = [file for file in SHIPPED if file.startswith("sweep/")]
 EXPERIMENTS = [file for file in SHIPPED if file.startswith("experiment/")]
 OPTIONS = [file for file in SHIPPED if file not in SWEEPS + EXPERIMENTS]
 FILES = {"svhn": write_svhn, "speech": write_speech, "tiny_shakespeare": write_text}
-README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def _overrides(option, tmp_path):
@@ -97,19 +94,3 @@ def test_an_experiment_has_a_comment_and_changes_the_cell(cell, experiment):
     assert (conf_dir() / experiment).read_text().startswith("# @package _global_\n# ")
     name = Path(experiment).stem
     assert cell("model=simplenet", f"+experiment={name}").changed != cell("model=simplenet").changed
-
-
-@pytest.mark.parametrize("option", SHIPPED)
-def test_the_readme_lists_every_option(option):
-    group, name = option.removesuffix(".yaml").split("/")
-    row = re.search(rf"^\| `{group}` \|.*$", README, re.M)
-    assert row
-    assert f"`{name}`" in row[0]
-
-
-def test_the_readme_lists_every_setting(composer):
-    from resexp.config.settings import SETTINGS
-
-    for name in SETTINGS:
-        assert re.search(rf"^\| `{name}` \|", README, re.M), name
-    assert "{settings}" in HELP

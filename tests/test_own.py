@@ -1,4 +1,4 @@
-"""User classes, with the example of the README."""
+"""User classes, with the example of conf/README.md."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,12 @@ import pytest
 
 from tests.conftest import TINY
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PAGE = (Path(__file__).parent.parent / "conf" / "README.md").read_text()
 
 
 @pytest.mark.slow
-def test_the_example_of_the_readme_runs(resexp, references, tmp_path):
-    section = README.partition("### Your own")[2].partition("\n### ")[0]
+def test_the_example_of_the_page_runs(resexp, references, tmp_path):
+    section = PAGE.partition("\n## Your own choices")[2].partition("\n## ")[0]
     python, yaml = (re.search(rf"```{kind}\n(.*?)```", section, re.S)[1] for kind in ("python", "yaml"))
     (command,) = re.findall(r"^resexp (train .*)$", section, re.M)
     (tmp_path / "my_norms.py").write_text(python)

@@ -7,11 +7,13 @@ command with an ellipsis or a word in capitals that stands for something, such a
 import ast
 import contextlib
 import functools
+import importlib
 import io
 import math
 import os
 import re
 import shlex
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,7 +55,7 @@ def refused(text: str, root: Path) -> Iterator[str]:
     """
     blocks = [*code_blocks(text)]
     commands = [line for block in blocks if block.language in ("", "sh", "bash") for line in logical_lines(block.text)]
-    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with scratch_directory():
         for block in blocks:
             write_shown_file(block)
         for command in dict.fromkeys([*commands, *inline_commands(text)]):
@@ -63,6 +65,18 @@ def refused(text: str, root: Path) -> Iterator[str]:
     for block in blocks:
         if block.language == "python":
             yield from python_problems(block.text)
+
+
+@contextlib.contextmanager
+def scratch_directory() -> Iterator[None]:
+    """Work in an empty directory whose modules can be imported, and forget these modules afterwards."""
+    with TemporaryDirectory() as folder, contextlib.chdir(folder), patch.object(sys, "path", [folder, *sys.path]):
+        before = {*sys.modules}
+        importlib.invalidate_caches()
+        yield
+        for name in {*sys.modules} - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+                del sys.modules[name]
 
 
 def inline_commands(text: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from scripts.pages.architecture import rooms
 from scripts.pages.markdown import INLINE
 
 MARKED = re.compile(r"(<!-- table: ([^>]+?) -->\n).*?(<!-- end -->)", re.S)
+ARXIV = re.compile(r"\b((?:0[7-9]|[12]\d)(?:0[1-9]|1[0-2])\.\d{4,5})\b")
 META = ("_target_", "needs", "work", "defaults")
 
 
@@ -89,6 +90,14 @@ def options(group: str) -> Table:
     header = [f"`{group}`", "definition", "keys and defaults", "needs"]
     used = [i for i in range(4) if i < 2 or any(row[i] for row in rows)]
     return [header[i] for i in used], [[row[i] for i in used] for row in rows]
+
+
+def placements() -> Table:
+    """Norm placements: which of the three positions around a branch hold the normalizer."""
+    positions = ("pre", "inner_post", "post")
+    marks = {name: ["✓" if load(f"norm/{name}")[p] else "" for p in positions] for name in options_of("norm")}
+    rows = [[f"`{name}`", *marks[name], comment(f"norm/{name}")] for name in marks]
+    return ["`norm`", *(f"`{p}`" for p in positions), "definition"], rows
 
 
 def sweeps() -> Table:
@@ -211,7 +220,7 @@ def plain(text: str) -> str:
     parts = INLINE.split(line)  # every second part is inline code
     for i in range(0, len(parts), 2):
         escaped = parts[i].replace("*", r"\*").replace("<", "&lt;")
-        parts[i] = re.sub(r"\b(\d{4}\.\d{5})\b", r"[\1](https://arxiv.org/abs/\1)", escaped)
+        parts[i] = ARXIV.sub(r"[\1](https://arxiv.org/abs/\1)", escaped)
     return "".join(part if i % 2 == 0 else f"`{part}`" for i, part in enumerate(parts))
 
 
@@ -224,6 +233,7 @@ def room_table() -> Table:
 TABLES: dict[str, Callable[[], Table]] = {
     "settings": settings,
     "choices": choices,
+    "placements": placements,
     "sweeps": sweeps,
     "diagnostics": diagnostics,
     "columns": columns,

@@ -115,3 +115,9 @@ def test_update_writes_the_pages_of_all_folders(tmp_path):
     assert "`+sweep=matrix`" in (tmp_path / "resexp/notes/README.md").read_text()
     assert update(tmp_path) == []
     assert len(pages(tmp_path)) == 2
+
+
+def test_every_table_and_every_group_of_options_is_on_a_page():
+    used = {match[2] for page in pages(ROOT) for match in tables.MARKED.finditer(page.read_text())}
+    groups = {*tables.default_choices()} - {"norm", "diagnostics"}  # these have tables of their own
+    assert used >= {*tables.TABLES} | {f"options {group}" for group in groups}
