@@ -1,1 +1,1 @@
-"""One cell: training, probing, and timing."""
+"""One cell: training, its reference, checkpoints and TensorBoard files; probing; timing."""

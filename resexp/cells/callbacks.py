@@ -1,4 +1,4 @@
-"""What the training of a cell tells those who watch it. Imports no torch."""
+"""The events that the training of a cell reports to its callback. Imports no torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,20 @@ from resexp.record.result import CellResult
 
 @dataclass(frozen=True)
 class CellStart:
-    """What is about to be trained. `role` is "cell", or "reference" for the shallow network that sets the bar.
+    """The start of the training of a pack.
 
-    `step` is where a checkpoint lets it go on.
+    Attributes:
+        role: "cell", or "reference" for the shallow network that sets the target loss.
+        cell: the cell.
+        seeds: the seeds of the pack.
+        reused: the seeds that were trained before and are kept.
+        parameters: number of parameters of a replicate.
+        flops: FLOPs of a step of the pack; None if not countable.
+        mode: how the replicates run, such as "vmap".
+        device: a description of the device.
+        samples: the size of the training split.
+        step: the step from which a checkpoint resumes, else 0.
+
     """
 
     role: str
@@ -30,21 +41,21 @@ class CellStart:
 
 @dataclass(frozen=True)
 class CellWait:
-    """Another process trains this cell."""
+    """Another process trains this cell, and the training waits for it."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the user should know of, in a line."""
+    """A line that the user should see."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class CellEnd:
-    """What came out; `trained` is empty where all of it was there already."""
+    """The result of a cell; `trained` are the seeds trained now, none if all were done before."""
 
     role: str
     result: CellResult

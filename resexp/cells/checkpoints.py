@@ -1,7 +1,7 @@
-"""Checkpoints of a cell in training: written atomically, checked when read; a damaged one is set aside, never used.
+"""Checkpoints of a cell in training: written atomically, checked when read, and set aside if they cannot be used.
 
-`checkpoint-<step>.pt` is the SHA-256 of what follows it, then what torch saved; reading it runs no code. At the end
-`weights/seed<n>.pt` holds what `load_state_dict` of the plain network takes.
+`checkpoint-<step>.pt` is a SHA-256 digest and the bytes of `torch.save` that it covers; loading it runs no code.
+`weights/seed<n>.pt`, written at the end, is a state dict of the plain network.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ from resexp.record.migration import schema_of
 
 DIGEST = hashlib.sha256().digest_size
 
-KEPT = 2
-"""Checkpoints that lie there at a time: the newest, and the one before in case that is damaged."""
+MAX_FILES = 2
+"""Checkpoints on disk at a time: the newest, and the one before it in case the newest is damaged."""
 
-LARGE = 64 * 2**20
-"""Bytes of a pack's weights from which on `keep_checkpoints=auto` keeps none of them."""
+MAX_KEPT_BYTES = 64 * 2**20
+"""Size of a pack's weights from which on `keep_checkpoints=auto` does not keep them."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training of some seeds as it stood: its state, its curves up to there, and how long that took."""
+    """The state of a training after some step, its curves up to that step, and the seconds it took."""
 
     seeds: tuple[int, ...]
     state: State
@@ -51,22 +51,21 @@ class Checkpoints:
         return sorted(self.path.glob("checkpoint-*.pt"))
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, and drop those that are no longer needed. Raises OSError where there is no room."""
+        """Write a checkpoint and delete those no longer needed. Raises OSError if the disk is full."""
         state = checkpoint.state
         tables = {name: torch.from_numpy(table) for name, table in checkpoint.curves.items()}
         content: dict[str, Any] = {"schema": SCHEMA, "id": self.id, "seeds": [*checkpoint.seeds], "step": state.step}
         content |= {"seconds": checkpoint.seconds, "measured": sorted(self.measured)}
         _write(self.path / f"checkpoint-{state.step:09d}.pt", {**content, "tensors": state.tensors, "curves": tables})
         if self.keep != "all":
-            for file in self._files()[:-KEPT]:
+            for file in self._files()[:-MAX_FILES]:
                 file.unlink()
 
     def latest(self, seeds: tuple[int, ...]) -> tuple[Checkpoint | None, list[str]]:
-        """The newest whole checkpoint of some of `seeds`, and a line for each file that was set aside.
+        """Return the newest usable checkpoint, if any, and a line for each file that was set aside.
 
-        Set aside are those that are damaged, of another cell or of another schema.
-
-        One of a training in which less was measured than is wanted now does not count.
+        A checkpoint is usable if it is of some of `seeds`, with all the quantities that the cell measures. Files that
+        are damaged, of another cell or of another schema are set aside: renamed, never deleted.
         """
         notes: list[str] = []
         for file in reversed(self._files()):
@@ -74,29 +73,31 @@ class Checkpoints:
                 content = _read(file)
                 if (schema := schema_of(content)) != SCHEMA:
                     set_aside(file, f"schema{schema}")
-                    notes.append(f"set aside {file.name}: it is of schema {schema}, and this version resumes {SCHEMA}")
+                    notes.append(
+                        f"set aside {file.name}: its schema is {schema}, expected {SCHEMA}; training starts anew"
+                    )
                     continue
                 if content["id"] != self.id:
-                    raise ValueError("it is of another cell")
+                    raise ValueError("it belongs to another cell")
                 if not ({*content["seeds"]} <= {*seeds} and self.measured <= {*content.get("measured", ())}):
                     continue
                 curves = {name: table.numpy() for name, table in content["curves"].items()}
                 state = State(content["step"], content["tensors"])
                 return Checkpoint(tuple(content["seeds"]), state, curves, content["seconds"]), notes
-            except Exception as error:  # whatever a file that is not ours makes torch raise
+            except Exception as error:  # torch may raise anything on a file that it did not write
                 notes.append(f"set aside {file.name}: {str(error).splitlines()[0] if str(error) else 'damaged'}")
                 set_aside(file, "damaged")
         return None, notes
 
     def clear(self) -> None:
-        """Drop the checkpoints of a training that has ended, or that will not go on."""
+        """Delete the checkpoints of a training that has ended or will not be resumed."""
         for file in self._files() if self.keep != "all" else ():
             file.unlink()
 
-    def keep_weights(self, pack: Pack, seeds: tuple[int, ...]) -> None:
-        """Write each replicate's trained weights, where they are to stay."""
-        small = pack.weights_RP.nbytes < LARGE
-        if self.keep in ("weights", "all") or (self.keep == "auto" and small):
+    def save_weights(self, pack: Pack, seeds: tuple[int, ...]) -> None:
+        """Write the trained weights of each replicate, if `keep_checkpoints` asks for them."""
+        is_small = pack.weights_RP.nbytes < MAX_KEPT_BYTES
+        if self.keep in ("weights", "all") or (self.keep == "auto" and is_small):
             (self.path / "weights").mkdir(exist_ok=True)
             for r, seed in enumerate(seeds):
                 weights = {name: value.cpu().clone() for name, value in pack.state_dict(r).items()}

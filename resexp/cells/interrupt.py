@@ -1,4 +1,4 @@
-"""How a training is asked to stop."""
+"""Requests to stop a training."""
 
 import signal
 import threading
@@ -8,37 +8,41 @@ from types import FrameType
 
 
 class Stop:
-    """Asked once, a training saves a checkpoint and ends; asked again, or before it can save, it ends at once."""
+    """A request to stop, also by SIGINT or SIGTERM.
+
+    After the first request a training saves a checkpoint and ends. After the second, or if it cannot save yet, it ends
+    at once.
+    """
 
     def __init__(self) -> None:
         self.requested = False
         self.can_save = False
 
     def request(self) -> None:
-        """Ask once."""
+        """Request a stop after the next checkpoint."""
         self.requested = True
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask, in the main thread."""
+        """Let SIGINT and SIGTERM request a stop; does nothing outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested or not self.can_save:
             raise KeyboardInterrupt
         self.request()
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Within, a training looks after every step whether it is asked to stop."""
+        """Mark a block in which the training checks `requested` after every step."""
         self.can_save = True
         try:
             yield

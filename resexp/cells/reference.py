@@ -1,4 +1,4 @@
-"""The shallow reference that sets the bar of a verdict: depth 4, pre, residual, at its best learning rate."""
+"""The shallow reference that sets the target loss of verdicts: depth 4, norm=pre, residual=on, best learning rate."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,32 +28,38 @@ CHOICES = {
     "diagnostics": "off",
 }
 SHARED = ("width", "steps", "batch_size", "precision", "device", "threads", "pack")
-"""The settings that a reference has in common with the cell that it judges."""
+"""The settings that a reference shares with the cell whose target loss it sets."""
 
 
 def measure_reference(cell: Cell, data: Data, train: Callable[[Cell], CellResult]) -> Reference:
-    """ℓ0 and ℓ_ref of the cell's data, model and budget.
+    """Measure ℓ0 and ℓ_ref for the data, model and budget of a cell.
 
-    ℓ_ref is the median end loss at the best learning rate. A loss below 0.05 ℓ0 ends the search and counts as 0. The
-    references are ordinary cells in outputs/.reference, so that `train` trains each only once.
+    ℓ_ref is the lowest median of the final training loss over the learning rates of RATES. A loss below 0.05 ℓ0 ends
+    the search and counts as 0.
+
+    Args:
+        cell: the cell whose target loss is needed.
+        data: its data.
+        train: trains a reference cell. References are stored in `outputs/.reference`, so each is trained only once.
+
     """
-    targets, looked_at = data.train.y, subset(data.train).y.numel()
-    zero, majority = constant_loss(targets.flatten().numpy())
+    targets, evaluated = data.train.y, subset(data.train).y.numel()
+    constant, majority = constant_loss(targets.flatten().numpy())
     bigram = bigram_loss(data.train.x.flatten().numpy(), targets.flatten().numpy()) if data.is_tokens else None
     losses: list[float] = []
     for rate in RATES:
         result = train(reference_cell(cell, rate))
-        ends = [r.loss_train for r in result.replicates if r.loss_train is not None]
-        if result.status == "done" and len(ends) == len(SEEDS):
-            losses.append(median(ends))
-            if losses[-1] < 0.05 * zero:
+        finite = [r.loss_train for r in result.replicates if r.loss_train is not None]
+        if result.status == "done" and len(finite) == len(SEEDS):
+            losses.append(median(finite))
+            if losses[-1] < 0.05 * constant:
                 losses.append(0.0)
                 break
-    return Reference(zero, min(losses, default=None), majority, looked_at, bigram)
+    return Reference(constant, min(losses, default=None), majority, evaluated, bigram)
 
 
 def reference_cell(cell: Cell, rate: float) -> Cell:
-    """The reference cell at a learning rate; what it does not share with `cell` is at its default."""
+    """Return the reference of a cell at a learning rate; what they do not share has its default value."""
     settings = replace(
         Settings(**{name: getattr(cell.settings, name) for name in SHARED}),
         depth=4,

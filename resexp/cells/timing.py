@@ -1,4 +1,4 @@
-"""A few steps of a cell, timed; nothing is recorded."""
+"""Time and memory of a cell, measured on a few of its steps. Nothing is recorded."""
 
 import sys
 import time
@@ -13,10 +13,11 @@ from resexp.engine.events import Steps
 from resexp.engine.loop import NO_DIAGNOSTICS, fit
 
 WARM_UP, TIMED = 3, 8
+"""Steps before and during the timing."""
 
 
 def time_cell(cell: Cell, threads: int) -> tuple[float, int]:
-    """Seconds that all steps of a cell take, and bytes of memory at the peak of this process, imports included."""
+    """Return the seconds that all steps of a cell take, and the peak memory of this process in bytes."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
     steps = min(cell.settings.steps, WARM_UP + TIMED)
@@ -24,18 +25,18 @@ def time_cell(cell: Cell, threads: int) -> tuple[float, int]:
     training = replace(build(short, cell.settings.seed_list, load_data(cell)), suite=NO_DIAGNOSTICS)
     ticks = [time.perf_counter() for event in fit(training) if isinstance(event, Steps)]
     pack, data = training.pack, training.data
-    setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early where nothing is finite
+    setup, warm = ticks[0] - began, ticks[min(WARM_UP, len(ticks)) - 1 :]  # it ends early if no replicate is finite
     per_step = (warm[-1] - warm[0]) / max(1, len(warm) - 1)
     began = time.perf_counter()
     evaluate(pack, data, subset(data.validation))
-    look = time.perf_counter() - began
+    validation = time.perf_counter() - began
     samples = len(subset(data.train)) + len(data.validation)
-    evaluation = look * (cell.settings.steps / cell.settings.eval_every + samples / len(subset(data.validation)))
-    return setup + per_step * cell.settings.steps + evaluation, _peak()
+    validations = cell.settings.steps / cell.settings.eval_every + samples / len(subset(data.validation))
+    return setup + per_step * cell.settings.steps + validation * validations, _peak_memory()
 
 
-def _peak() -> int:
-    import resource  # which Windows has not
+def _peak_memory() -> int:
+    import resource  # not available on Windows
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

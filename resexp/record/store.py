@@ -75,10 +75,10 @@ class RunDir:
 
         Nothing is written if the cell is done, if another process trains it, or if `obstacle` names a reason.
         """
+        if self.obstacle(cell.id):
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(Timeout), self.lock().acquire(timeout=5):  # readers test the lock for a moment
-            if self.obstacle(cell.id):
-                return
             recorded = self.result()
             if recorded is None:
                 self.open(cell, {})

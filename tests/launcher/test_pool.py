@@ -114,7 +114,7 @@ def test_a_pack_that_does_not_fit_is_split_and_says_so(resexp, faulty):
     (split,), (whole,) = cells_of(resexp).values(), cells_of(resexp, "whole").values()
     assert split["replicates"] == whole["replicates"]
     assert whole["notes"] == []
-    assert re.match(r"seeds 0, 1, 2 did not fit in one pack, so went in two \(RuntimeError: ", split["notes"][0])
+    assert re.match(r"seeds 0, 1, 2 do not fit in one pack; trained in two \(RuntimeError: ", split["notes"][0])
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(resexp, started):
