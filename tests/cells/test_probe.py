@@ -10,7 +10,6 @@ import torchvision
 from torch import nn
 
 import resexp
-from resexp.analysis.diagnosis import Gain, diagnose, measured_depth_limit
 from resexp.cells.probe import probe_cell
 from resexp.cli.main import main
 from resexp.config.errors import InputError
@@ -225,30 +224,3 @@ def test_inputs_that_are_parallel_from_the_start_tell_nothing():
     torch.manual_seed(0)
     assert "parallel" not in resexp.probe(_Several(lambda h: h), torch.randn(1, 8).repeat(6, 1)).diagnosis
     assert trainable_depth(Arm(depth=1, residual="off", cosine=1 - 1e-7)).correlation == math.inf
-
-
-def test_inputs_that_part_again_are_not_parallel():
-    steady = Gain(1.0, 1.0, 1.0, None)
-    assert measured_depth_limit(steady, np.array([0.2, 0.9, 0.91, 0.7])) == math.inf
-    assert measured_depth_limit(steady, np.array([0.2, 0.9, 0.7, 0.9, 0.91])) == 3
-
-
-def test_the_interval_covers_the_mean_of_log_gains():
-    """A t interval of log gains: against scipy's."""
-    from scipy import stats
-
-    ratios = np.array([0.5, 0.8, 1.1, 0.7])
-    gain = Gain.of(ratios, 2, None)
-    logs = np.log(ratios) / 2
-    low, high = stats.t.interval(0.95, 3, logs.mean(), logs.std(ddof=1) / 2)
-    assert (gain.low, gain.high) == pytest.approx((math.exp(low), math.exp(high)))
-    assert Gain.of(np.array([np.nan, np.inf]), 2, 1.0) == Gain(None, None, None, 1.0)
-
-
-def test_a_falling_gradient_in_words():
-    layers = {"stream_rms": np.ones(49), "stream_grad": np.ones(49), "pair_cosine": np.zeros(49)}
-    said = diagnose(48, Gain(1, 1, 1, 1), Gain(0.61**2, 0, 1, None), layers, 19.0, "; try norm=pre residual=on")
-    assert said == (
-        "gradient falls by 0.61 per block, 10⁻¹⁰ at block 1 of 48: will hardly train at depth 48;"
-        " try norm=pre residual=on"
-    )

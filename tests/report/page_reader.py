@@ -1,10 +1,10 @@
-"""A reader of HTML pages."""
+"""A parser of report pages."""
 
 from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """What the tests ask of a page: elements with their attributes, ids, links, its text."""
+    """The elements of a page with their attributes, and its text."""
 
     VOID = ("meta", "br", "wbr", "img", "link", "input", "hr")
 
