@@ -1,4 +1,4 @@
-"""The block's equation, by hand."""
+"""The equation of the block, final norms, and numbers of parameters."""
 
 import itertools
 
@@ -28,7 +28,7 @@ def _config(placement, residual, depth=3):
 
 @pytest.mark.parametrize("flags", [*itertools.product([False, True], repeat=3)])
 @pytest.mark.parametrize("residual", [IdentitySkip, NoSkip])
-def test_the_equation(flags, residual):
+def test_the_block_computes_its_equation(flags, residual):
     placement = Placement(**dict(zip(("pre", "inner_post", "post"), flags, strict=True)))
     config = _config(placement, residual)
     position = BranchPosition(width=8, layer=1, branches=3)
@@ -49,7 +49,7 @@ def test_the_equation(flags, residual):
     ("flags", "final"),
     [((0, 0, 0), False), ((1, 0, 0), True), ((0, 0, 1), False), ((1, 1, 0), True), ((0, 1, 0), True)],
 )
-def test_a_final_norm_goes_where_the_stream_is_unnormalized(flags, final):
+def test_a_final_norm_stands_after_an_unnormalized_stream(flags, final):
     placement = Placement(pre=bool(flags[0]), inner_post=bool(flags[1]), post=bool(flags[2]))
     assert placement.final == final
     assert isinstance(MLP(_config(placement, IdentitySkip), Task((4, 4), 3)).final, nn.LayerNorm) == final
@@ -57,7 +57,7 @@ def test_a_final_norm_goes_where_the_stream_is_unnormalized(flags, final):
 
 @pytest.mark.parametrize("depth", [1, 2, 7])
 def test_the_number_of_parameters_is_as_documented(depth):
-    plain = Placement(pre=False, inner_post=False, post=False)
-    network = MLP(_config(plain, IdentitySkip, depth), Task((4, 4), 3))
+    none = Placement(pre=False, inner_post=False, post=False)
+    network = MLP(_config(none, IdentitySkip, depth), Task((4, 4), 3))
     assert sum(p.numel() for p in network.parameters()) == 8 * 17 + depth * 2 * 8 * 9 + 3 * 9
     assert network(torch.randn(5, 4, 4)).shape == (5, 3)

@@ -1,4 +1,4 @@
-"""Initial weights are a function of (seed, name), with the variance of their place."""
+"""Initial weights: a function of (seed, name), with the documented variances."""
 
 import math
 
@@ -32,16 +32,16 @@ def _network(seed=0, placement=NONE, width=64, depth=4, activation=nn.ReLU):
     return initialize(lambda: MLP(config, Task((8, 8), 10)), seed, He())
 
 
-def test_arms_share_their_weights():
-    one = dict(_network(placement=NONE).named_parameters())
+def test_arms_share_the_weights_of_the_same_name():
+    weights = dict(_network(placement=NONE).named_parameters())
     for other in (_network(placement=PRE), _network(placement=POST), _network(depth=6)):
-        shared = [name for name, p in other.named_parameters() if name in one and p.shape == one[name].shape]
-        assert len(shared) >= len(one)
+        shared = [name for name, p in other.named_parameters() if name in weights and p.shape == weights[name].shape]
+        assert len(shared) >= len(weights)
         for name in shared:
-            torch.testing.assert_close(one[name], other.get_parameter(name), rtol=0, atol=0)
+            torch.testing.assert_close(weights[name], other.get_parameter(name), rtol=0, atol=0)
 
 
-def test_seeds_differ_and_the_global_generator_is_left_alone():
+def test_seeds_give_different_weights_and_the_global_generator_does_not_advance():
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
@@ -52,8 +52,8 @@ def test_seeds_differ_and_the_global_generator_is_left_alone():
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU, nn.Tanh])
-def test_the_variances_are_hes(activation):
-    """The mean square of n normal values has relative standard error √(2/n): five of them."""
+def test_he_weights_have_their_variances(activation):
+    """Within five standard errors, relative √(2/n) for the mean square of n normal values."""
     network = _network(width=256, depth=2, activation=activation)
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
@@ -64,8 +64,8 @@ def test_the_variances_are_hes(activation):
             assert abs(ratio - 1) < 5 * math.sqrt(2 / parameter.numel()), name
 
 
-def test_a_relu_branch_has_gain_one_forward_and_backward():
-    """Ten blocks of width 512: mean of ln gain within five of its standard errors of ln 1, allowing −5/(2n) bias."""
+def test_a_relu_branch_has_gain_1_forward_and_backward():
+    """The mean of ln gain over ten blocks of width 512 is 0 within five standard errors and a bias of −5/(2n)."""
     gains = []
     for seed in range(10):
         body = _network(seed, width=512, depth=4).blocks[seed % 4].body
@@ -78,15 +78,15 @@ def test_a_relu_branch_has_gain_one_forward_and_backward():
     assert (log.mean(0).abs() < 5 * error + 0.01).all(), log.mean(0)
 
 
-def test_a_module_with_random_parameters_of_its_own_gets_them_from_the_seed():
-    class Odd(nn.Module):
+def test_parameters_that_a_constructor_draws_depend_on_the_seed():
+    class RandomScale(nn.Module):
         def __init__(self):
             super().__init__()
             self.scale = nn.Parameter(torch.rand(7))
 
-    make = [initialize(Odd, seed, He()).scale for seed in (3, 3, 4)]
-    assert torch.equal(make[0], make[1])
-    assert not torch.equal(make[0], make[2])
+    scales = [initialize(RandomScale, seed, He()).scale for seed in (3, 3, 4)]
+    assert torch.equal(scales[0], scales[1])
+    assert not torch.equal(scales[0], scales[2])
 
 
 def _weights(build_network, *overrides, task=None):
@@ -104,28 +104,28 @@ def _weights(build_network, *overrides, task=None):
     ],
 )
 @pytest.mark.parametrize("model", ["mlp", "conv"])
-def test_the_variances_are_as_documented(build_network, init, variance, model):
+def test_weights_have_the_documented_variances(build_network, init, variance, model):
     for name, weight in _weights(build_network, f"model={model}", *f"init={init}".split()).items():
-        places = weight[0, 0].numel()
-        expected = variance(weight.shape[1] * places, weight.shape[0] * places)
+        pixels = weight[0, 0].numel()
+        expected = variance(weight.shape[1] * pixels, weight.shape[0] * pixels)
         assert abs(weight.square().mean().item() / expected - 1) < 5 * math.sqrt(2 / weight.numel()), name
 
 
-def test_mean_field_biases_have_their_variance_and_others_are_0(build_network):
-    given = ("width=256", "depth=8", "init=mean_field", "init.bias_variance=0.09")
-    biases = torch.cat([p for n, p in build_network(*given).named_parameters() if n.endswith("bias")])
+def test_biases_have_their_variance_with_mean_field_and_are_0_otherwise(build_network):
+    overrides = ("width=256", "depth=8", "init=mean_field", "init.bias_variance=0.09")
+    biases = torch.cat([p for n, p in build_network(*overrides).named_parameters() if n.endswith("bias")])
     assert abs(biases.square().mean().item() / 0.09 - 1) < 5 * math.sqrt(2 / len(biases))
     assert not any(p.any() for n, p in build_network("init=orthogonal").named_parameters() if n.endswith("bias"))
 
 
-def test_orthogonal_matrices_keep_lengths(build_network):
+def test_orthogonal_weights_are_orthogonal_up_to_their_gain(build_network):
     for name, weight in _weights(build_network, "init=orthogonal").items():
         matrix = weight if weight.shape[0] <= weight.shape[1] else weight.T
         gain = 2.0 if name.endswith("fc2.weight") else 1.0
         torch.testing.assert_close(matrix @ matrix.T, gain * torch.eye(len(matrix)), rtol=0, atol=1e-4)
 
 
-def test_delta_orthogonal_convolutions_keep_lengths_of_pictures(build_network):
+def test_delta_orthogonal_convolutions_preserve_the_norm_of_images(build_network):
     network = build_network("model=conv", "width=32", "init=delta_orthogonal", "body=act_linear", "activation=identity")
     x = torch.randn(3, 32, 8, 8)
     for block in network.blocks:

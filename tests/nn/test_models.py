@@ -1,4 +1,4 @@
-"""The models: shapes, parameters as documented, and equality with plain PyTorch."""
+"""Models: shapes, numbers of parameters, and equality with plain PyTorch."""
 
 import itertools
 
@@ -15,7 +15,7 @@ LINEAR = D * (D + 1)
 CONVOLUTION = D * (9 * D + 1)
 NORM = 2 * D
 
-OUTSIDE = {  # stem and head, on 8×8 pictures
+OUTSIDE = {  # parameters of stem and head, on 8×8 images
     "mlp": D * 65 + CLASSES * (D + 1),
     "conv": D * 10 + CLASSES * (D + 1),
     "simplenet": D * 65 + CLASSES * (D + 1),
@@ -27,7 +27,13 @@ BRANCHES = {  # parameters of the branches of a layer
     "simplenet": [LINEAR],
     "transformer": [4 * LINEAR, 2 * LINEAR],
 }
-NORMS = {"none": (0, 0), "pre": (1, 1), "post": (1, 0), "peri": (2, 1), "res-post": (1, 1)}  # a branch, at the end
+NORMS = {
+    "none": (0, 0),
+    "pre": (1, 1),
+    "post": (1, 0),
+    "peri": (2, 1),
+    "res-post": (1, 1),
+}  # per branch, before the head
 SCHEMES = {"off": 0, "on": 0, "scaled": 0, "skipinit": 1, "projection": LINEAR, "layerscale": D}
 
 
@@ -38,17 +44,17 @@ SCHEMES = {"off": 0, "on": 0, "scaled": 0, "skipinit": 1, "projection": LINEAR, 
 )
 def test_the_number_of_parameters_is_as_documented(build_network, model, norm, residual):
     if model == "simplenet" and norm not in ("none", "pre"):
-        pytest.skip("its norm has one place")
+        pytest.skip("simplenet has one point for a norm")
     network = build_network(f"model={model}", f"norm={norm}", f"residual={residual}", f"depth={L}")
-    each, end = NORMS[norm]
-    inside = sum(branch + SCHEMES[residual] + each * NORM for branch in BRANCHES[model])
-    final = 0 if model == "simplenet" else end * NORM
+    per_branch, before_head = NORMS[norm]
+    inside = sum(branch + SCHEMES[residual] + per_branch * NORM for branch in BRANCHES[model])
+    final = 0 if model == "simplenet" else before_head * NORM
     assert sum(p.numel() for p in network.parameters()) == OUTSIDE[model] + L * inside + final
 
 
 @pytest.mark.parametrize("depth", [3, 9, 18])
-def test_the_resnet_is_that_of_he_2015(build_network, depth):
-    """6n + 2 weight layers; 0.27 M parameters at 20 layers: table 6 of the paper."""
+def test_resnet_is_that_of_he_2015(build_network, depth):
+    """6n + 2 weight layers, and 0.27 M parameters with 20 layers: table 6 of the paper."""
     network = build_network(
         "model=resnet", "norm=res-post", "normalizer=batchnorm", f"depth={depth}", task=Task((3, 32, 32), 10)
     )
@@ -56,16 +62,16 @@ def test_the_resnet_is_that_of_he_2015(build_network, depth):
     assert len(layers) == 6 * (depth // 3) + 2
     if depth == 9:
         assert round(sum(p.numel() for p in network.parameters()) / 1e6, 2) == 0.27
-    widths = []
+    shapes = []
     for module in network.blocks:
-        module.register_forward_hook(lambda m, i, out: widths.append(tuple(out.shape[1:])))
+        module.register_forward_hook(lambda m, i, out: shapes.append(tuple(out.shape[1:])))
     assert network(torch.randn(2, 3, 32, 32)).shape == (2, 10)
     n = 2 * depth // 3
-    assert widths == [(16, 32, 32)] * n + [(32, 16, 16)] * n + [(64, 8, 8)] * n
+    assert shapes == [(16, 32, 32)] * n + [(32, 16, 16)] * n + [(64, 8, 8)] * n
 
 
 @pytest.mark.parametrize("norm", ["none", "pre", "post"])
-def test_the_conv_net_is_plain_pytorch(build_network, norm):
+def test_conv_equals_plain_pytorch(build_network, norm):
     network = build_network("model=conv", f"norm={norm}", "depth=2")
     x = torch.randn(4, 8, 8)
     u = network.stem(x[:, None])
@@ -76,7 +82,7 @@ def test_the_conv_net_is_plain_pytorch(build_network, norm):
     torch.testing.assert_close(network(x), network.head(u.mean((2, 3))))
 
 
-def test_the_character_model_sees_nothing_of_what_comes(build_network):
+def test_the_transformer_on_tokens_is_causal(build_network):
     network = build_network("model=transformer", "norm=pre", task=Task((12,), 7, is_tokens=True))
     x = torch.randint(7, (3, 12))
     changed = x.clone()
@@ -88,7 +94,7 @@ def test_the_character_model_sees_nothing_of_what_comes(build_network):
     assert network.head.weight is network.embed.weight
 
 
-def test_pre_norm_attention_is_torchs(build_network):
+def test_pre_norm_attention_equals_multihead_attention_of_torch(build_network):
     network = build_network("model=transformer", "norm=pre", "depth=1", task=Task((12,), 7, is_tokens=True)).double()
     block, reference = network.blocks[0], nn.MultiheadAttention(16, 4, batch_first=True).double()
     body = block.body
@@ -102,7 +108,7 @@ def test_pre_norm_attention_is_torchs(build_network):
     torch.testing.assert_close(block(x), x + reference(u, u, u, attn_mask=mask, need_weights=False)[0])
 
 
-def test_a_classifier_of_patches_sees_all_of_them(build_network):
+def test_the_transformer_on_patches_depends_on_every_pixel(build_network):
     network = build_network("model=transformer", "model.patch=2")
     x = torch.randn(2, 8, 8, requires_grad=True)
     network(x).sum().backward()
@@ -111,7 +117,7 @@ def test_a_classifier_of_patches_sees_all_of_them(build_network):
 
 @pytest.mark.parametrize("shape", [(40,), (64, 40), (8, 8), (3, 32, 32)])
 @pytest.mark.parametrize("model", ["mlp", "conv", "resnet", "transformer", "simplenet"])
-def test_every_model_takes_samples_of_every_shape(build_network, model, shape):
+def test_every_model_accepts_samples_of_every_shape(build_network, model, shape):
     network = build_network(f"model={model}", "depth=3", task=Task(shape, 5))
     assert network(torch.randn(2, *shape)).shape == (2, 5)
 
@@ -120,12 +126,12 @@ def test_every_model_takes_samples_of_every_shape(build_network, model, shape):
     ("override", "message"),
     [("model.patch=3", "does not divide samples of 8 × 8"), ("model.heads=5", "does not divide")],
 )
-def test_what_does_not_divide_is_refused(build_network, override, message):
+def test_heads_and_patches_that_do_not_divide_are_refused(build_network, override, message):
     with pytest.raises(InputError, match=message):
         build_network("model=transformer", override)
 
 
-def test_simplenet_is_the_articles_network(build_network):
+def test_simplenet_at_depth_1_is_the_network_of_the_article(build_network):
     network = build_network("model=simplenet", "norm=pre", "depth=1", "width=256", task=Task((28, 28), 10))
     x = torch.randn(4, 28, 28)
     block = network.blocks[0]

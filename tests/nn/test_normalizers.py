@@ -1,4 +1,4 @@
-"""The normalizers against torch's own functions, and what the article's variants do."""
+"""Normalizers: equality with those of torch, and properties of the variants of the article."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def _stream(shape):
 
 
 @pytest.mark.parametrize("shape", STREAMS)
-def test_layernorm_and_its_kin_are_torchs(shape):
+def test_layernorm_rmsnorm_and_article_code_equal_those_of_torch(shape):
     x, norm = _stream(shape), _randomized(LayerNorm(WIDTH))
     dims = shape[1:] if len(shape) == 4 else shape[-1:]
     normal = F.layer_norm(x, dims)
@@ -41,7 +41,7 @@ def test_layernorm_and_its_kin_are_torchs(shape):
 
 
 @pytest.mark.parametrize("shape", STREAMS)
-def test_batchnorm_is_torchs_in_training_and_in_evaluation(shape):
+def test_batchnorm_equals_that_of_torch_in_training_and_evaluation(shape):
     norm, x = _randomized(BatchNorm(WIDTH)), _stream(shape)
     reference = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)](WIDTH).double()
     reference.load_state_dict(norm.state_dict(), strict=False)
@@ -54,7 +54,7 @@ def test_batchnorm_is_torchs_in_training_and_in_evaluation(shape):
 
 
 @pytest.mark.parametrize("shape", STREAMS)
-def test_groupnorm_is_torchs_and_each_token_by_itself(shape):
+def test_groupnorm_equals_that_of_torch_for_each_token(shape):
     norm, x = _randomized(GroupNorm(WIDTH, groups=4)), _stream(shape)
     arguments = (4, norm.weight, norm.bias, norm.eps)
     if len(shape) == 3:
@@ -70,16 +70,16 @@ def test_groups_that_do_not_divide_the_width_are_refused():
 
 
 @pytest.mark.parametrize("shape", STREAMS)
-def test_dyt_is_an_elementwise_tanh(shape):
+def test_dyt_is_elementwise_tanh(shape):
     x = _stream(shape)
     torch.testing.assert_close(DyT(WIDTH, alpha=0.25).double()(x), torch.tanh(x / 4))
 
 
-def test_the_articles_variants_do_what_is_said_of_them():
+def test_variants_of_the_article_have_the_documented_properties():
     x = _stream((6, WIDTH))
     torch.testing.assert_close(ArticleText(WIDTH, eps=0)(3 * x), ArticleText(WIDTH, eps=0)(x) / 3)
-    centerd = x - x.mean(-1, keepdim=True)
-    out = ArticleFormula(WIDTH, eps=0)(centerd).detach()
+    centered = x - x.mean(-1, keepdim=True)
+    out = ArticleFormula(WIDTH, eps=0)(centered).detach()
     torch.testing.assert_close(out.norm(dim=-1), torch.ones(6, dtype=torch.float64))
     assert (ArticleFormula(WIDTH)(x).mean(-1).abs() > 0.05).any()
 

@@ -1,4 +1,4 @@
-"""Placements: read from their YAML, and a user's own."""
+"""Placements: those of conf/norm, and those of a user."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from resexp.config.compose import Composer
 from resexp.nn.placement import Placement, shipped_placements
 
 
-def test_shipped_placements_are_those_that_cells_are_built_with(cell):
+def test_cells_are_built_with_the_shipped_placements(cell):
     for name, placement in shipped_placements().items():
         assert factory(cell(f"norm={name}").options["norm"])() == placement
     assert len(set(shipped_placements().values())) == len(shipped_placements()) == 5

@@ -1,4 +1,4 @@
-"""The residual schemes: their combination, what they do to initial weights, and their parameters."""
+"""Residual schemes: combination, initialization and parameters."""
 
 import math
 
@@ -15,31 +15,31 @@ from resexp.nn.residuals.rezero import ReZero
 from resexp.nn.residuals.scaled import Scaled
 from resexp.nn.residuals.skipinit import SkipInit
 
-SITE = BranchPosition(width=8, layer=4, branches=16)
+POSITION = BranchPosition(width=8, layer=4, branches=16)
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (5, 3, 8), (5, 8, 2, 3)])
-def test_the_combinations(shape):
+def test_schemes_combine_by_their_formulas(shape):
     x, f = torch.randn(shape), torch.randn(shape)
     for scheme, expected in [
-        (Scaled(SITE), x + f / 4),
-        (SkipInit(SITE), x),
-        (SkipInit(SITE, start=0.5), x + f / 2),
-        (ReZero(SITE), x),
-        (LayerScale(SITE, start=0.1), x + 0.1 * f),
-        (LayerNormScaling(SITE), x + f),
-        (DeepNorm(SITE), 2 * x + f),
+        (Scaled(POSITION), x + f / 4),
+        (SkipInit(POSITION), x),
+        (SkipInit(POSITION, start=0.5), x + f / 2),
+        (ReZero(POSITION), x),
+        (LayerScale(POSITION, start=0.1), x + 0.1 * f),
+        (LayerNormScaling(POSITION), x + f),
+        (DeepNorm(POSITION), 2 * x + f),
     ]:
         torch.testing.assert_close(scheme.combine(x, f), expected)
         assert torch.equal(scheme.enter(x), x / 2 if isinstance(scheme, LayerNormScaling) else x)
-    projection = Projection(SITE)
+    projection = Projection(POSITION)
     nn.init.eye_(projection.skip.weight)
     nn.init.zeros_(projection.skip.bias)
     torch.testing.assert_close(projection.combine(x, f), x + f)
 
 
-def test_a_vector_scales_features_and_not_places():
-    scheme = LayerScale(SITE)
+def test_layerscale_scales_features_not_pixels():
+    scheme = LayerScale(POSITION)
     with torch.no_grad():
         scheme.gamma.copy_(torch.arange(8.0))
     f = torch.ones(5, 8, 2, 3)
@@ -50,28 +50,28 @@ def _network(build_network, *overrides):
     return dict(build_network("depth=8", *overrides).named_parameters())
 
 
-def test_deepnorm_shrinks_the_signal_path_alone(build_network):
-    """Of 8 layers with two branches each: β = (4 · 16)^(−¼)."""
-    given = ("model=transformer", "norm=post")
-    plain, deep = _network(build_network, *given), _network(build_network, *given, "residual=deepnorm")
-    for name, weight in deep.items():
+def test_deepnorm_shrinks_all_weights_of_a_branch_but_queries_and_keys(build_network):
+    """8 layers of two branches: β = (4 · 16)^(−¼)."""
+    overrides = ("model=transformer", "norm=post")
+    plain, scaled = _network(build_network, *overrides), _network(build_network, *overrides, "residual=deepnorm")
+    for name, weight in scaled.items():
         shrinks = "body" in name and name.endswith("weight") and not name.endswith(("q.weight", "k.weight"))
         torch.testing.assert_close(weight, plain[name] * (64**-0.25 if shrinks else 1))
 
 
-def test_fixup_starts_as_its_paper_says(build_network):
-    """8 branches of two weights: the first × 8^(−½), the last and the head 0."""
-    plain, fixed = _network(build_network), _network(build_network, "residual=fixup")
+def test_fixup_initializes_as_in_its_paper(build_network):
+    """8 branches of two weights: the first times 8^(−½), the last and the head 0."""
+    plain, fixup = _network(build_network), _network(build_network, "residual=fixup")
     for block in range(8):
         name = f"blocks.{block}.body."
-        torch.testing.assert_close(fixed[f"{name}fc1.weight"], plain[f"{name}fc1.weight"] / math.sqrt(8))
-        assert not fixed[f"{name}fc2.weight"].any()
-        assert {f"{name}{m}.fixup_bias" for m in ("fc1", "activation", "fc2")} <= fixed.keys()
-    assert not fixed["head.weight"].any()
-    assert torch.equal(fixed["stem.weight"], plain["stem.weight"])
+        torch.testing.assert_close(fixup[f"{name}fc1.weight"], plain[f"{name}fc1.weight"] / math.sqrt(8))
+        assert not fixup[f"{name}fc2.weight"].any()
+        assert {f"{name}{m}.fixup_bias" for m in ("fc1", "activation", "fc2")} <= fixup.keys()
+    assert not fixup["head.weight"].any()
+    assert torch.equal(fixup["stem.weight"], plain["stem.weight"])
 
 
-def test_fixups_biases_stand_before_the_layers(build_network):
+def test_fixup_adds_biases_before_linear_layers_and_activations(build_network):
     network = build_network("residual=fixup", "depth=1")
     block = network.blocks[0]
     with torch.no_grad():
@@ -85,15 +85,15 @@ def test_fixups_biases_stand_before_the_layers(build_network):
     torch.testing.assert_close(block(x), x + scheme.scale * f + scheme.bias)
 
 
-def test_rezero_has_one_scalar_a_layer_and_a_tied_head_is_not_zeroed(build_network):
+def test_rezero_has_one_scalar_per_layer_and_skipinit_one_per_branch(build_network):
     parameters = _network(build_network, "model=transformer", "residual=rezero")
     assert sum("alpha" in name for name in parameters) == 8
     assert sum("alpha" in n for n in _network(build_network, "model=transformer", "residual=skipinit")) == 16
 
 
 @pytest.mark.parametrize(("scheme", "norm"), [("fixup", "none"), ("deepnorm", "post")])
-def test_a_scheme_that_brings_its_own_initialization_can_be_told_not_to(build_network, scheme, norm):
+def test_own_init_false_keeps_the_weights_of_the_initializer(build_network, scheme, norm):
     plain = _network(build_network, f"norm={norm}")
-    kept = _network(build_network, f"norm={norm}", f"residual={scheme}", "residual.own_init=false")
+    network = _network(build_network, f"norm={norm}", f"residual={scheme}", "residual.own_init=false")
     for name, weight in plain.items():
-        assert torch.equal(kept[name], weight)
+        assert torch.equal(network[name], weight)

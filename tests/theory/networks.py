@@ -23,7 +23,7 @@ OPTIONS = ("activation", "norm", "residual", "body", "init", "model", "depth")
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """Measurements of S seeds, each (S, L + 1).
 
     Attributes:
@@ -50,7 +50,7 @@ def overrides(arm: Arm, width: int) -> list[str]:
     return result
 
 
-def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measured:
+def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batch: int = BATCH) -> Measurements:
     """Measure the blocks of an arm in float64, on Gaussian streams of its statistics, under random linear losses."""
     cell = composer.cell(composer.normalize(overrides(arm, width)))
     model, config, initializer = factory(cell.options["model"]), block_config(cell), factory(cell.options["init"])()
@@ -59,7 +59,7 @@ def measure(composer: Composer, arm: Arm, width: int, seeds: Sequence[int], batc
         return initialize(lambda: model(config, Task((width,), width)), seed, initializer)
 
     runs = [_measure_network(network(seed), arm, width, batch, seed) for seed in seeds]
-    return Measured(*map(np.array, zip(*runs, strict=True)))
+    return Measurements(*map(np.array, zip(*runs, strict=True)))
 
 
 def _measure_network(network, arm, width, batch, seed):
