@@ -203,8 +203,8 @@ def _one_row(row: ComparisonRow) -> Iterator[str]:
 
 def _several_rows(rows: Sequence[ComparisonRow]) -> Iterator[str]:
     lower, higher = (sum(r.p_adjusted <= LEVEL and r.paired.mean * sign > 0 for r in rows) for sign in (-1, 1))
-    yield f"Of {len(rows)} comparisons, the loss of A is significantly lower in {lower} and higher in {higher};"
-    yield f"{len(rows) - lower - higher} are not significant."
+    rest = f"not significantly different in {len(rows) - lower - higher}"
+    yield f"Of {len(rows)} comparisons, the loss of A is significantly lower in {lower}, higher in {higher} and {rest}."
     below, above = (sum(_excludes_zero(row, sign) for row in rows) for sign in (-1, 1))
     yield f"By the t interval of each comparison alone, A is lower in {below} and higher in {above}."
 
