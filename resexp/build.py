@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.config.cell import Cell
-from resexp.config.errors import InputError, message_lines, nearest
+from resexp.config.errors import InputError, error_text, message_lines, nearest
 from resexp.data.dataset import Data, prepare
 from resexp.diagnostics.blocks import find_blocks
 from resexp.engine.loop import Plan, Training
@@ -40,9 +40,11 @@ def factory(options: Mapping[str, Any]) -> Any:
     except SystemExit:
         raise InputError(f"_target_={target}: its module exits when it is imported") from None
     except (ImportError, HydraException, TypeError) as error:
-        cause = error.__cause__  # of Hydra's "Error locating target": what is missing
-        source = cause if isinstance(cause, ImportError | ValueError) else error
-        raise InputError(f"_target_={target}: {' '.join(message_lines(source))}") from error
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        reason = " ".join(message_lines(error)) if cause is error else f"cannot be imported ({error_text(cause)})"
+        raise InputError(f"_target_={target}: {reason}") from error
 
 
 def device_of(name: str) -> torch.device:

@@ -176,7 +176,9 @@ def hydra_errors_as_input_errors() -> Iterator[None]:
     try:
         yield
     except OverrideParseException as error:
-        raise InputError(f"{error.override}: not of the form KEY=VALUE ({message_lines(error)[0]})") from error
+        detail = message_lines(error)[0]
+        reason = "" if detail.startswith("Error parsing override") else f" ({detail})"
+        raise InputError(f"{error.override}: not of the form KEY=VALUE{reason}") from error
     except (HydraException, OmegaConfBaseException, UnicodeDecodeError, YAMLError) as error:
         cause = error.__cause__ or error
         lines = [line for line in message_lines(cause) if not line.endswith(":")]  # such a line introduces a list
