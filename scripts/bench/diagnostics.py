@@ -1,7 +1,7 @@
-"""What looking inside costs: its share of the processor time of a training at the default schedule; and a probe.
+"""Cost of layer diagnostics as a share of the CPU time of a training at the default schedule; and time of a probe.
 
-The looks are timed within the trainings that they look into, on one thread, so that both see the same machine. It is
-that thread's time: in a fresh process the idle threads of a library spin beside it for a while.
+Measurements are timed within the trainings that they belong to, on one thread, so that both run under the same load.
+The time is that of the thread, because idle threads of a library spin for a while in a fresh process.
 `diagnostics.py [--rounds N]`.
 """
 
@@ -35,7 +35,7 @@ GOAL = {"light": 0.05, "full": 0.30}
 
 
 class Timed(Suite):
-    """A suite that knows how long it took."""
+    """A suite that sums up the time it takes."""
 
     def __init__(self, suite: Suite) -> None:
         self.quantities, self.expensive, self.blocks = suite.quantities, suite.expensive, suite.blocks
@@ -43,13 +43,13 @@ class Timed(Suite):
 
     def __call__(self, probe: Probe, *, expensive: bool) -> dict[str, Tensor]:
         began = time.thread_time()
-        found = super().__call__(probe, expensive=expensive)
+        measured = super().__call__(probe, expensive=expensive)
         self.seconds += time.thread_time() - began
-        return found
+        return measured
 
 
 def sample(cell: Cell) -> tuple[float, float]:
-    """Seconds that a training takes without its looks, and those of the looks."""
+    """Return the seconds of a training without its measurements, and those of the measurements."""
     training = build(cell, cell.settings.seed_list, load_data(cell))
     suite = Timed(training.suite)
     began = time.thread_time()
@@ -59,7 +59,7 @@ def sample(cell: Cell) -> tuple[float, float]:
 
 
 def drawing() -> float:
-    """Seconds that the pictures of a light training of 48 layers take, the first import of matplotlib included."""
+    """Return the seconds for the images of a `light` training of 48 layers, with the first import of matplotlib."""
     began = time.thread_time()
     from resexp.figures.layers import heatmap, pixels, profile
 
@@ -72,7 +72,7 @@ def drawing() -> float:
 
 
 def probe() -> float:
-    """Seconds of `resexp probe` at depth 48 in a fresh process, behind its imports."""
+    """Return the seconds of `resexp probe` at depth 48 in a fresh process, without its imports."""
     code = (
         "import time, resexp.cli.probe, resexp.cells.probe, torch._dynamo; from resexp.cli.main import main;"
         " t = time.perf_counter(); main(['probe', 'norm=pre', 'depth=48']); print(time.perf_counter() - t)"
@@ -81,18 +81,19 @@ def probe() -> float:
 
 
 def rows(rounds: int) -> Iterator[str]:
+    """Yield the lines of the table."""
     composer = Composer()
-    yield "| network | level | share of the training | goal | |"
+    yield "| network | level | share of the training | goal | met? |"
     yield "|---|---|---|---|---|"
     for name, overrides in CELLS.items():
         for level, goal in GOAL.items():
             cell = composer.cell([*overrides, f"diagnostics={level}"])
             samples = [sample(cell) for _ in range(rounds)]
-            shares = [looks / rest for rest, looks in samples]
+            shares = [measuring / training for training, measuring in samples]
             met = "yes" if median(shares) <= goal else "**missed**"
             spread = f"{median(shares):.1%} [{min(shares):.1%}, {max(shares):.1%}], {rounds}"
-            whole = median(rest for rest, _ in samples)
-            yield f"| {name} | {level} | {spread}, of {whole:.1f} s | ≤ {goal:.0%} | {met} |"
+            seconds = median(training for training, _ in samples)
+            yield f"| {name} | {level} | {spread}, of {seconds:.1f} s | ≤ {goal:.0%} | {met} |"
 
 
 if __name__ == "__main__":
@@ -102,7 +103,7 @@ if __name__ == "__main__":
     rounds = parser.parse_args().rounds
     for row in rows(rounds):
         print(row, flush=True)
-    taken = [probe() for _ in range(rounds)]
-    spread = f"{median(taken):.2f} s [{min(taken):.2f}, {max(taken):.2f}], {rounds}"
-    print(f"\n`resexp probe norm=pre depth=48` behind its imports, 5 seeds: {spread} (goal: 3 s).")
-    print(f"\nDrawing the layers at the end of a training takes {drawing():.1f} s more.\n\n{machine()}")
+    times = [probe() for _ in range(rounds)]
+    spread = f"{median(times):.2f} s [{min(times):.2f}, {max(times):.2f}], {rounds}"
+    print(f"\n`resexp probe norm=pre depth=48` without its imports, 5 seeds: {spread} (goal: 3 s).")
+    print(f"\nDrawing the layers at the end of a training takes another {drawing():.1f} s.\n\n{machine()}")

@@ -1,4 +1,4 @@
-"""The network and data of plain.py under PyTorch Lightning: prints the ms of a training step of one seed."""
+"""Train the network of plain.py with PyTorch Lightning; print the milliseconds of a training step of one seed."""
 
 import logging
 import time
@@ -28,7 +28,7 @@ class Classifier(lightning.LightningModule):
 
 
 class Clock(lightning.Callback):
-    """The time of each end of a step."""
+    """Times at which steps end."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
@@ -38,7 +38,7 @@ class Clock(lightning.Callback):
 
 
 def train(network: nn.Module, steps: int, *callbacks: lightning.Callback) -> float:
-    """The last loss of some steps, logged to TensorBoard and with all else switched off."""
+    """Train for some steps, with logging to TensorBoard and everything else off; return the last loss."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""The matrix in JAX: vmap over seeds, scan over layers and steps, jit, a process per core, the longest cells first."""
+"""The matrix in JAX: vmap over seeds, scan over layers and steps, jit, one process per core, longest cells first."""
 
 import itertools
 import os
@@ -31,7 +31,7 @@ def layer_norm(p: dict[str, Any], h: Any) -> Any:
 
 
 def initial(key: Any, depth: int) -> dict[str, Any]:
-    """The parameters of a network; those of its blocks stacked."""
+    """Return the parameters of a network, those of its blocks stacked."""
     stem, head, blocks = jax.random.split(key, 3)
     norm = {"g": jnp.ones(WIDTH), "b": jnp.zeros(WIDTH)}
 
@@ -44,7 +44,7 @@ def initial(key: Any, depth: int) -> dict[str, Any]:
 
 
 def network_loss(norm: str, residual: bool) -> Callable[..., Any]:
-    """The loss of a network on a batch."""
+    """Return the loss function of a network."""
 
     def block(h: Any, p: dict[str, Any]) -> tuple[Any, None]:
         u = layer_norm(p["norm"], h) if norm == "pre" else h
@@ -61,7 +61,7 @@ def network_loss(norm: str, residual: bool) -> Callable[..., Any]:
 
 
 def trainer(loss: Callable[..., Any], x: Any, y: Any) -> Callable[..., Any]:
-    """A compiled function: all seeds, some steps of Adam at a time."""
+    """Return a compiled function that takes several steps of Adam for all seeds."""
     tree = jax.tree_util.tree_map
 
     def adam(state: Any, batch: Any) -> tuple[Any, Any]:
@@ -78,7 +78,7 @@ def trainer(loss: Callable[..., Any], x: Any, y: Any) -> Callable[..., Any]:
 
 
 def share(index: int, count: int) -> None:
-    """Train every `count`-th cell, and print how its seeds ended."""
+    """Train every `count`-th cell and print the last losses of its seeds."""
     digits = load_digits()
     x = np.asarray(digits.data[:TRAIN], np.float32)
     x, y = jnp.asarray((x - x.mean()) / x.std()), jnp.asarray(digits.target[:TRAIN])

@@ -1,4 +1,4 @@
-"""The matrix by PyTorch Lightning with its TensorBoard logger, driven by Hydra: a job per cell and seed, with -m."""
+"""The matrix in PyTorch Lightning with its TensorBoard logger, one Hydra job per cell and seed, with -m."""
 
 import hydra
 import torch

@@ -1,4 +1,4 @@
-"""The matrix as a plain PyTorch script: one cell and one seed after the other."""
+"""The matrix as a plain PyTorch script: cell after cell, seed after seed."""
 
 import itertools
 
@@ -13,7 +13,7 @@ CELLS = [*itertools.product((8, 24, 48), ("none", "pre", "post"), (True, False))
 
 
 def train(model: nn.Module, batches: DataLoader[tuple[torch.Tensor, ...]]) -> float:
-    """The last loss."""
+    """Train a network and return its last loss."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for step, (x, y) in enumerate(itertools.islice(itertools.chain.from_iterable(itertools.repeat(batches)), STEPS)):
         optimizer.zero_grad()

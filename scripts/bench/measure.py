@@ -1,6 +1,6 @@
-"""Commands, each in a fresh process and an empty directory: how long they take, and how much memory.
+"""Time and memory of commands, each run on the CPU in a fresh process and an empty directory.
 
-All run on the CPU. Imports nothing heavy: a child's peak memory cannot be told below that of its parent.
+This module imports nothing heavy, because the peak memory of a child cannot be measured below that of its parent.
 """
 
 import os
@@ -19,15 +19,20 @@ CPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 
 @dataclass(frozen=True)
 class Usage:
-    """Wall time and peak resident memory of a command, and what it printed."""
+    """Wall time, peak resident memory and output of a command."""
 
     seconds: float
     peak_mb: float
     output: str
 
 
-def command(argv: Sequence[str], *, code: int = 0, says: str = "", env: dict[str, str] | None = None) -> Usage:
-    """Run `argv` to its end. Raises RuntimeError where it ends or says other than expected: no sample then."""
+def command(argv: Sequence[str], *, code: int = 0, expect: str = "", env: dict[str, str] | None = None) -> Usage:
+    """Run `argv` to its end.
+
+    Raises:
+        RuntimeError: the exit code is not `code`, or `expect` is not in the output; this is no valid sample.
+
+    """
     with TemporaryDirectory() as scratch, TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -38,24 +43,24 @@ def command(argv: Sequence[str], *, code: int = 0, says: str = "", env: dict[str
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
-    if process.returncode != code or says not in text:
+    if process.returncode != code or expect not in text:
         raise RuntimeError(f"{' '.join(argv)}: exit code {process.returncode}\n{text}")
     return Usage(seconds, usage.ru_maxrss * (1024 if sys.platform == "linux" else 1) / 1e6, text)
 
 
 def script(name: str, *args: object) -> list[float]:
-    """The numbers in the last line that a script of this directory prints."""
+    """Run a script of this directory and return the numbers in its last line of output."""
     output = command([sys.executable, str(HERE / name), *map(str, args)]).output
     return [float(word) for word in output.splitlines()[-1].split()]
 
 
 def seconds_until(argv: Sequence[str], *marks: str) -> list[float]:
-    """The times from the start of `argv` to the first lines that begin with each of `marks`; then it is killed.
+    """Return the times from the start of `argv` to the first line that begins with each of `marks`; then kill it.
 
-    So a command is timed from outside, by what it prints anyway.
+    This times a command from outside, by its usual output.
     """
     times: list[float] = []
-    said: list[str] = []
+    output: list[str] = []
     with TemporaryDirectory() as scratch:
         start = time.perf_counter()
         with subprocess.Popen(
@@ -63,10 +68,10 @@ def seconds_until(argv: Sequence[str], *marks: str) -> list[float]:
         ) as process:
             assert process.stdout
             for line in process.stdout:
-                said.append(line)
+                output.append(line)
                 if line.startswith(marks[len(times)]):
                     times.append(time.perf_counter() - start)
                 if len(times) == len(marks):
                     process.kill()
                     return times
-    raise RuntimeError(f"{' '.join(argv)}: never said {marks[len(times)]!r}\n{''.join(said)}")
+    raise RuntimeError(f"{' '.join(argv)}: did not print {marks[len(times)]!r}\n{''.join(output)}")

@@ -1,6 +1,6 @@
-"""What loading Fashion-MNIST adds to the memory of a process that has imported all it needs: prints peak and rest, MB.
+"""Print the memory that loading Fashion-MNIST adds to a process with all imports done: peak and afterwards, in MB.
 
-Linux only. Where the peak cannot be reset, that of the imports counts too, which errs against resexp.
+Linux only. If the peak cannot be reset, it includes that of the imports, which errs against resexp.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from resexp.config.compose import Composer
 
 
 def resident(key: str) -> float:
-    """VmRSS (now) or VmHWM (the peak), in MB."""
+    """Return VmRSS (now) or VmHWM (the peak) in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 

@@ -1,7 +1,7 @@
-"""Each model beside the same network written in plain PyTorch: a table of how many times a step of ours costs theirs.
+"""Time of a step of each model relative to the same network in plain PyTorch.
 
-Both in one process, in turns of a few steps, on one thread; the plain network starts from our weights and has to give
-our logits. `models.py [--rounds N]`.
+Both run in one process, in turns of a few steps, on one thread. The plain network starts from the weights of resexp and
+must give the same logits. `models.py [--rounds N]`.
 """
 
 import sys
@@ -51,10 +51,10 @@ class Attention(nn.Module):
 class Characters(nn.Module):
     """Token and position embeddings, blocks, a tied head."""
 
-    def __init__(self, width: int, depth: int, symbols: int, context: int) -> None:
+    def __init__(self, width: int, depth: int, vocabulary: int, context: int) -> None:
         super().__init__()
         self.positions = nn.Parameter(torch.zeros(context, width))
-        self.head = nn.Linear(width, symbols)
+        self.head = nn.Linear(width, vocabulary)
         self.blocks = nn.Sequential(
             *(
                 block
@@ -110,21 +110,21 @@ def simplenet(depth: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), *(Article(64) for _ in range(depth)), nn.Linear(64, 10))
 
 
-KINDS: dict[str, tuple[tuple[str, ...], Callable[[int], nn.Module], float | None]] = {
+MODELS: dict[str, tuple[tuple[str, ...], Callable[[int], nn.Module], float | None]] = {
     "conv, width 32, depth 8, digits": (("model=conv", "width=32"), lambda _: conv(32, 8), 1.05),
     "transformer, width 64, depth 8, text": (
         ("model=transformer", "dataset=text", "batch_size=16"),
-        lambda symbols: Characters(64, 8, symbols, 64),
+        lambda vocabulary: Characters(64, 8, vocabulary, 64),
         1.05,
     ),
     "mlp, width 64, depth 8, digits": ((), lambda _: mlp(8), None),
     "simplenet, width 64, depth 8, digits": (("model=simplenet",), lambda _: simplenet(8), None),
 }
-"""Overrides, the plain network for a number of classes, and how many times its time a step of ours may take."""
+"""Overrides, the plain network for a number of classes, and the highest acceptable ratio of step times."""
 
 
-def ours(training: Training) -> Iterator[float]:
-    """Seconds of each turn."""
+def resexp_turns(training: Training) -> Iterator[float]:
+    """Yield the seconds of each turn of resexp."""
     events = fit(training)
     while True:
         start = time.perf_counter()
@@ -133,8 +133,8 @@ def ours(training: Training) -> Iterator[float]:
         yield time.perf_counter() - start
 
 
-def theirs(network: nn.Module, training: Training) -> Iterator[float]:
-    """Seconds of each turn of the plain network, over the same data from the same tensors."""
+def plain_turns(network: nn.Module, training: Training) -> Iterator[float]:
+    """Yield the seconds of each turn of the plain network, on the same data from the same tensors."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
     data, size = training.data, training.plan.batch_size
     while True:
@@ -150,11 +150,11 @@ def theirs(network: nn.Module, training: Training) -> Iterator[float]:
         yield time.perf_counter() - start
 
 
-def adopt(network: nn.Module, training: Training) -> None:
-    """Give the plain network our weights. Raises RuntimeError where it then gives other logits."""
+def copy_weights(network: nn.Module, training: Training) -> None:
+    """Copy the weights of replicate 0 to the plain network. Raises RuntimeError if its logits differ then."""
     state = training.pack.state_dict(0)
     queue = [state[name] for name in training.pack.shapes]
-    if isinstance(network, Characters):  # ours has three matrices in place of one
+    if isinstance(network, Characters):  # resexp has three matrices instead of one
         joined = []
         for name, value in zip(training.pack.shapes, queue, strict=True):
             if ".q." in name:
@@ -164,26 +164,26 @@ def adopt(network: nn.Module, training: Training) -> None:
                 joined.append(value)
         queue = joined
     with torch.no_grad():
-        for mine, value in zip(network.parameters(), queue, strict=True):
-            mine.copy_(value.view_as(mine))
+        for parameter, value in zip(network.parameters(), queue, strict=True):
+            parameter.copy_(value.view_as(parameter))
         x = training.data.standardize(training.data.train.x[:4])
         reference = torch.func.functional_call(training.pack.network, {k: v.clone() for k, v in state.items()}, (x,))
         if not torch.allclose(network(x), reference, rtol=1e-3, atol=1e-4):
-            raise RuntimeError("not the same network")
+            raise RuntimeError("the networks give different logits")
 
 
 def sample(rounds: int) -> Iterator[Row]:
-    """A row per model, and per number of replicates."""
+    """Yield a row for each model and number of replicates."""
     composer = Composer()
-    for name, (overrides, make, most) in KINDS.items():
+    for name, (overrides, make, most) in MODELS.items():
         for seeds in (1, 5):
             steps = f"steps={TURN * (rounds + 2)}"
             sizes = ("norm=pre", "depth=8", f"seeds={seeds}", steps, f"log_every={TURN}", "eval_every=1000000")
             cell = composer.cell([*overrides, *sizes])
             training = build(cell, cell.settings.seed_list, load_data(cell))
             network = make(training.data.classes)
-            adopt(network, training)
-            turns = zip(ours(training), theirs(network, training), strict=True)
+            copy_weights(network, training)
+            turns = zip(resexp_turns(training), plain_turns(network, training), strict=True)
             next(turns)  # warms up
             ratios = [a / b / seeds for a, b in (next(turns) for _ in range(rounds))]
             what = f"{name}: a step per replicate, pack of {seeds} ({training.pack.mode})"
@@ -197,7 +197,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     rows = [*sample(rounds)]
-    print("| a step, in times of plain PyTorch's | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
+    print("| time of a step, relative to plain PyTorch | target | measured: median [min, max], n | met? |")
+    print("|---|---|---|---|")
     print(*rows, sep="\n")
     print(f"\n{machine()}; one thread, in one process, in turns of {TURN} steps, with AdamW's fused kernel for both.")
 

@@ -1,6 +1,6 @@
-"""A plain PyTorch loop over the network of `resexp train +norm=pre depth=48`: prints the ms of a step of one seed.
+"""Train the network of `resexp train +norm=pre depth=48` in plain PyTorch; print the milliseconds of a step.
 
-Seeds would run one after the other, so that this is also the time per step and replicate.
+Seeds would run one after the other, so this is also the time per step and replicate.
 """
 
 import itertools
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 DEPTH, WIDTH, BATCH = 48, 64, 128
-TRAIN = 1438  # as many of the 1,797 digits as resexp trains on
+TRAIN = 1438  # of the 1,797 digits, as in resexp
 
 
 class Block(nn.Module):
-    """x + W₂ relu(W₁ LN(x)) and its variants, as in resexp's blocks."""
+    """x + W₂ relu(W₁ LN(x)) and its variants, as in the blocks of resexp."""
 
     def __init__(self, width: int, norm: str, residual: bool) -> None:
         super().__init__()
@@ -32,26 +32,26 @@ class Block(nn.Module):
 
 
 def network(depth: int = DEPTH, norm: str = "pre", residual: bool = True) -> nn.Module:
-    """Stem, blocks, final LayerNorm where the blocks begin with one, head."""
+    """Return stem, blocks, a final LayerNorm if the blocks begin with one, and head."""
     blocks = (Block(WIDTH, norm, residual) for _ in range(depth))
     final = nn.LayerNorm(WIDTH) if norm == "pre" else nn.Identity()
     return nn.Sequential(nn.Linear(64, WIDTH), *blocks, final, nn.Linear(WIDTH, 10))
 
 
 def loader() -> DataLoader[tuple[Tensor, ...]]:
-    """Shuffled batches of the standardized digits."""
+    """Return shuffled batches of the standardized digits."""
     digits = load_digits()
     x, y = torch.tensor(digits.data[:TRAIN], dtype=torch.float32), torch.tensor(digits.target[:TRAIN])
     return DataLoader(TensorDataset((x - x.mean()) / x.std(), y), BATCH, shuffle=True, drop_last=True)
 
 
 def arguments() -> Namespace:
-    """The command line of a peer; sets torch's threads and seed."""
+    """Parse the command line of a peer, and set threads and seed of torch."""
     parser = ArgumentParser()
     parser.add_argument("warmup", type=int, help="steps before the clock starts")
     parser.add_argument("steps", type=int, help="steps that are timed")
     parser.add_argument("--threads", type=int, help="[torch's default]")
-    parser.add_argument("--fused", action="store_true", help="Adam's fused kernel instead of torch's default")
+    parser.add_argument("--fused", action="store_true", help="Adam with its fused kernel instead of torch's default")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)

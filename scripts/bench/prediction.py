@@ -1,7 +1,7 @@
-"""Whether the initialization tells what will train: the cells of +sweep=prediction, predicted and then trained.
+"""Predictions from the initialization compared with outcomes, for the cells of +sweep=prediction.
 
-`prediction.py [--results DIR] [OVERRIDE …]`; what is trained already below DIR is not trained again. Prints how
-rules do whose limits were fitted to other arms, or to other data sets, beside rules that know less.
+`prediction.py [--results DIR] [OVERRIDE …]`; cells that are already trained below DIR are not trained again. Prints the
+accuracy of rules whose limits were fitted to other arms or other data sets, and of simpler rules.
 """
 
 import os
@@ -29,7 +29,7 @@ SWEEP = "sweep=prediction"
 
 @dataclass(frozen=True)
 class Predicted:
-    """A cell: its groups, what was seen at its initialization, and whether most of its replicates trained."""
+    """A cell: its groups, signals at initialization, prediction of the theory, and whether most replicates trained."""
 
     arm: str
     dataset: str
@@ -39,43 +39,44 @@ class Predicted:
     trained: bool
 
 
-def signals(seen: ProbeResult) -> tuple[float, float, float]:
-    """The span of ln ‖∂loss/∂h‖² over the blocks, the mean cosine c between inputs at their end, the loss of 1 − c."""
+def signals(probed: ProbeResult) -> tuple[float, float, float]:
+    """Return the span of ln ‖∂loss/∂h‖² over blocks, the final mean cosine c of inputs, and the share of 1 − c lost."""
     with np.errstate(divide="ignore"):
-        logs = 2 * np.log(seen.layers["stream_grad"])
-    first, *_, last = map(float, seen.layers["pair_cosine"])
-    found = float(np.ptp(logs)), last, (last - first) / (1 - first)
-    return found if np.isfinite(found).all() else (np.inf, np.inf, np.inf)
+        logs = 2 * np.log(probed.layers["stream_grad"])
+    first, *_, last = map(float, probed.layers["pair_cosine"])
+    values = float(np.ptp(logs)), last, (last - first) / (1 - first)
+    return values if np.isfinite(values).all() else (np.inf, np.inf, np.inf)
 
 
 def predict(overrides: Sequence[str], results: Path) -> Iterator[Predicted]:
-    """Train the cells that are not, and look at the initialization of each that has a verdict."""
+    """Train the cells that are missing, and probe the initialization of each that has verdicts."""
     composer = Composer()
     given = composer.normalize([SWEEP, *overrides])
     jobs = composer.jobs(given)
     cells = {cell.id: cell for _, cell in jobs}
     os.chdir(results)
-    swept = sweep(composer, given, jobs, no_callback, Stop())
-    if swept.error:
-        raise RuntimeError(swept.error)
-    for result in swept.results:
+    outcome = sweep(composer, given, jobs, no_callback, Stop())
+    if outcome.error:
+        raise RuntimeError(outcome.error)
+    for result in outcome.results:
         cell = cells[result.id]
         verdicts = [result.verdict(replicate) for replicate in result.replicates]
         if result.status != "done" or None in verdicts:
             continue
-        seen, trained = probe_cell(cell), 2 * verdicts.count("trained") > len(verdicts)
-        limit = seen.predicted_trainable_depth
+        probed, trained = probe_cell(cell), 2 * verdicts.count("trained") > len(verdicts)
+        limit = probed.predicted_trainable_depth
         theory = limit is None or cell.settings.depth <= limit
         arm = f"{cell.choices['norm']}+{cell.choices['residual']}"
-        yield Predicted(arm, cell.choices["dataset"], cell.settings.depth, signals(seen), theory, trained)
+        yield Predicted(arm, cell.choices["dataset"], cell.settings.depth, signals(probed), theory, trained)
 
 
 def rows(cells: Sequence[Predicted]) -> Iterator[str]:
-    """The table: rule, what was left out of its fit, balanced accuracy and the four counts."""
+    """Yield the lines of the table: rule, groups left out of its fit, balanced accuracy and the four counts."""
     trained = np.array([cell.trained for cell in cells])
-    seen = np.array([cell.signals for cell in cells])
+    inputs = np.array([cell.signals for cell in cells])
     depth = np.array([[cell.depth] for cell in cells], float)
-    yield "| predicted by | cells of | balanced accuracy | trained, right | not, right | trained, wrong | not, wrong |"
+    counts = "trained, correct | not trained, correct | trained, wrong | not trained, wrong"
+    yield f"| predicted by | cells | balanced accuracy | {counts} |"
     yield "|---|---|---|---|---|---|---|"
 
     def row(rule: str, out: str, predicted: np.ndarray, among: Any = slice(None)) -> str:
@@ -87,25 +88,25 @@ def rows(cells: Sequence[Predicted]) -> Iterator[str]:
     for out, groups in (("arms left out", [cell.arm for cell in cells]), ("data sets left out", sets)):
         if len({*groups}) == 1:
             continue
-        for rule, fit, known in (
-            ("gradient span and cosine", fit_limits, seen[:, :2]),
-            ("gradient span and share of 1 − cosine lost", fit_limits, seen[:, ::2]),
-            ("gradient span alone", fit_limits, seen[:, :1]),
+        for rule, fit, used in (
+            ("gradient span and cosine", fit_limits, inputs[:, :2]),
+            ("gradient span and share of 1 − cosine lost", fit_limits, inputs[:, ::2]),
+            ("gradient span alone", fit_limits, inputs[:, :1]),
             ("depth alone", fit_limits, depth),
-            ("what most do", fit_majority, depth),
+            ("majority", fit_majority, depth),
         ):
-            yield row(rule, out, predict_left_out(fit, known, trained, groups))
-    told = np.array([cell.theory for cell in cells])
-    yield row("`resexp probe` as it is", "all", told)
+            yield row(rule, out, predict_left_out(fit, used, trained, groups))
+    predicted = np.array([cell.theory for cell in cells])
+    yield row("`resexp probe`", "all", predicted)
     for name in sorted({*sets}) if len({*sets}) > 1 else ():
-        yield row("`resexp probe` as it is", name, told, np.array(sets) == name)
-    fitted = [fit_limits(known, trained).limits for known in (seen[:, :2], seen[:, ::2])]
+        yield row("`resexp probe`", name, predicted, np.array(sets) == name)
+    fitted = [fit_limits(used, trained).limits for used in (inputs[:, :2], inputs[:, ::2])]
     yield f"\n{len(cells)} cells, {trained.sum()} trained. Limits fitted to all: {fitted}"
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, help="where to train, or where it is trained [a scratch directory]")
+    parser.add_argument("--results", type=Path, help="directory of the trainings [a scratch directory]")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,6 +1,7 @@
-"""The table of `resexp runs`: how long it takes to list many cells, from the command to the end of its output.
+"""Time of `resexp runs` for many cells, from the command to the end of its output.
 
-The cells are made up; their directories have the files of a real one. `runs.py [--cells N] [--rounds N] [--keep DIR]`.
+The cells are synthetic; their directories have the files of a real one.
+`runs.py [--cells N] [--rounds N] [--keep DIR]`.
 """
 
 import os
@@ -43,7 +44,7 @@ COMMANDS = {
 
 
 def cells(outputs: Path) -> Iterator[Cell]:
-    """Arms × depths × widths × learning rates, ten thousand in all."""
+    """Yield arms × depths × widths × learning rates, ten thousand cells in all."""
     composer = Composer()
     arms = [composer.cell([f"norm={n}", f"residual={r}", f"outputs={outputs}"]) for n in NORMS for r in RESIDUALS]
     for depth, width, rate, arm in product(DEPTHS, WIDTHS, RATES, arms):
@@ -53,8 +54,8 @@ def cells(outputs: Path) -> Iterator[Cell]:
 
 
 def write(outputs: Path, count: int) -> None:
-    """The directories of `count` cells: linked files of a real cell, with a result and a configuration of their own."""
-    command([RESEXP, "train", *TEMPLATE, f"outputs={outputs / 'real'}"], says="results")
+    """Write the directories of `count` cells: links to the files of a real cell, with own result and configuration."""
+    command([RESEXP, "train", *TEMPLATE, f"outputs={outputs / 'real'}"], expect="results")
     template = next((outputs / "real").glob("digits-mlp/*/*"))
     about, real = read_json(template / RUN), RunDir(template).result()
     assert about
@@ -75,11 +76,11 @@ def _replicate(seed: int, initial: float, end: float, train: float, val: float, 
 
 
 def sample(outputs: Path, rounds: int) -> Samples:
-    """Every command in turn, round by round; each round starts without what is kept."""
+    """Run every command in turn, round by round; each round starts without caches."""
     samples: Samples = defaultdict(list)
     for _ in range(rounds):
-        for kept in (INDEX, SCORES):
-            (outputs / kept).unlink(missing_ok=True)
+        for cache in (INDEX, SCORES):
+            (outputs / cache).unlink(missing_ok=True)
         for what, words in COMMANDS.items():
             samples[what].append(command([RESEXP, "runs", *words, str(outputs)]).seconds)
             print(f"{what:62} {samples[what][-1]:6.2f} s", file=sys.stderr, flush=True)
@@ -88,16 +89,16 @@ def sample(outputs: Path, rounds: int) -> Samples:
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=10_000, metavar="N", help="how many there are [10000]")
+    parser.add_argument("--cells", type=int, default=10_000, metavar="N", help="number of cells [10000]")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="samples of each [5]")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the cells are made, or are from before")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="directory of the cells, reused if it exists")
     args = parser.parse_args()
     with TemporaryDirectory() as scratch:
         outputs = (args.keep or Path(scratch) / "outputs").absolute()
         if not outputs.is_dir():
             write(outputs, args.cells)
         samples = sample(outputs, args.rounds)
-    print("| what | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
+    print("| quantity | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
     for what, seconds in samples.items():
         print(Row(what, seconds, "s", ("<", 2) if what == "`resexp runs`" else None))
     print(f"\n{args.cells:,} cells of five seeds, warm file caches.\n\n{machine('rich')}")

@@ -1,4 +1,4 @@
-"""Steps of a cell on one thread: prints the ms of a step, and the share of the machine's matrix-multiply rate."""
+"""Print the milliseconds of a step of a cell on one thread, and its share of the machine's matrix-multiply rate."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ WARM_UP, TIMED, SIDE = 5, 25, 1024
 
 
 def multiply_rate() -> float:
-    """Floating-point operations per second of a large matrix product, the best of several."""
+    """Return the floating-point operations per second of a large matrix product, the best of several."""
     a, b = torch.randn(2, SIDE, SIDE)
     times = []
     for _ in range(8):

@@ -1,7 +1,7 @@
-"""How far the statistics keep their word, by simulated replicates of known truth: prints a table in Markdown.
+"""Error rates of the statistics on simulated replicates with known truth: print a table in Markdown.
 
-Every row is a share of independent simulations, ± its Monte Carlo standard error: false positives where there is no
-effect, and intervals that hold the truth. It takes a minute of one core. In the shapes, N counts simulations.
+Every row is a share of independent simulations, ± its Monte Carlo standard error: false positives if there is no
+effect, and coverage of intervals. It takes a minute of one core. In the shapes, N counts simulations.
 """
 
 import itertools
@@ -22,36 +22,36 @@ SEEDS = (5, 8)
 SIMULATIONS, SEARCHES, FAMILY = 8000, 1000, 6
 SCALES = (0.05, 0.25, 0.5, 0.75)
 RATES = {3e-4: 1 / 2, 1e-3: 1.0, 3e-3: 1 / 3}
-"""How deep an arm trains at a learning rate, as a share of how deep at the best."""
+"""Trainable depth at a learning rate, as a share of that at the best rate."""
 NOISES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "normal": lambda rng, shape: rng.normal(0, 1, shape),
     "heavy-tailed (t, 3 df)": lambda rng, shape: rng.standard_t(3, shape),
     "one in five diverges": lambda rng, shape: np.where(rng.random(shape) < 0.2, 8.0, rng.normal(0, 1, shape)),
 }
-"""Outcomes of a replicate on the scale y; two arms of the same noise do not differ."""
+"""Distributions of the outcome of a replicate; two arms with the same distribution do not differ."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A share: what of, what it should be, in how many simulations it held."""
+    """A share of simulations: its label, its nominal value, and the counts of which it is the ratio."""
 
-    what: str
-    wanted: str
-    held: int
-    of: int
+    label: str
+    nominal: str
+    count: int
+    simulations: int
 
     def __str__(self) -> str:
-        share = self.held / self.of
-        error = math.sqrt(max(share * (1 - share), 1 / self.of) / self.of)
-        return f"| {self.what} | {self.wanted} | {100 * share:.1f} ± {100 * error:.1f} % | {self.of:,} |"
+        share = self.count / self.simulations
+        error = math.sqrt(max(share * (1 - share), 1 / self.simulations) / self.simulations)
+        return f"| {self.label} | {self.nominal} | {100 * share:.1f} ± {100 * error:.1f} % | {self.simulations:,} |"
 
 
-def share(what: str, wanted: str, held: Sequence[bool]) -> Row:
-    return Row(what, wanted, sum(held), len(held))
+def share(label: str, nominal: str, outcomes: Sequence[bool]) -> Row:
+    return Row(label, nominal, sum(outcomes), len(outcomes))
 
 
 def tests(rng: np.random.Generator) -> Iterator[Row]:
-    """Paired comparisons of two arms that do not differ, and of a family of such."""
+    """Yield false-positive rates of paired comparisons of arms that do not differ, alone and in families."""
     for n in SEEDS:
         for noise, draw in NOISES.items():
             d_NS = draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))
@@ -59,15 +59,17 @@ def tests(rng: np.random.Generator) -> Iterator[Row]:
                 p = [sign_flip_test(d_S, sided) for d_S in d_NS]  # type: ignore[arg-type]
                 note = f"≤ 5 % (its p is ≥ {least / 2**n:.3g})"
                 yield share(f"sign-flip test, {sided}, n = {n}, {noise}: p ≤ .05", note, [x <= 0.05 for x in p])
-        # the arms share a baseline, and with it the family's differences are dependent
+        # the arms share a baseline, so the differences of the family are dependent
         y_NFS = rng.normal(0, 1, (SIMULATIONS // 2, FAMILY + 1, n))
         families = [holm([sign_flip_test(y_FS[0] - y_S) for y_S in y_FS[1:]]) for y_FS in y_NFS]
         named = f"Holm over {FAMILY} comparisons with one arm, n = {n}: any p ≤ .05"
         yield share(named, "≤ 5 %", [min(family) <= 0.05 for family in families])
         y_NRNS = rng.normal(0, 1, (SIMULATIONS // 4, 2, 3, n)) + rng.normal(0, 1, (SIMULATIONS // 4, 1, 1, n))
-        found = [[e.paired.p for e in factorial_effects(_grid(y))] for y in y_NRNS]
-        yield share(f"factorial, n = {n}: p ≤ .05 of an effect", "≤ 5 %", [p <= 0.05 for ps in found for p in ps])
-        yield share(f"factorial, Holm over its 5, n = {n}: any p ≤ .05", "≤ 5 %", [min(holm(p)) <= 0.05 for p in found])
+        p_values = [[e.paired.p for e in factorial_effects(_grid(y))] for y in y_NRNS]
+        yield share(f"factorial, n = {n}: p ≤ .05 of an effect", "≤ 5 %", [p <= 0.05 for ps in p_values for p in ps])
+        yield share(
+            f"factorial, Holm over its 5, n = {n}: any p ≤ .05", "≤ 5 %", [min(holm(p)) <= 0.05 for p in p_values]
+        )
 
 
 def _grid(y_RNS: np.ndarray) -> dict[tuple[str, str], dict[int, float]]:
@@ -76,46 +78,46 @@ def _grid(y_RNS: np.ndarray) -> dict[tuple[str, str], dict[int, float]]:
 
 
 def intervals(rng: np.random.Generator) -> Iterator[Row]:
-    """Intervals of a mean difference of 1, and of equivalence at the margin, where it must not be found."""
+    """Yield coverages of intervals for a difference of 1, and error rates of equivalence tests at the margin."""
     for n in SEEDS:
         for noise, draw in NOISES.items():
-            found = [compare_pairs(d_S) for d_S in 1 + draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))]
-            held = [f.interval.low <= 1 <= f.interval.high for f in found]
-            yield share(f"t interval, n = {n}, {noise}: holds the mean", "95 %", held)
-            held = [f.extremes.low <= 1 <= f.extremes.high for f in found]
-            exact = 100 * found[0].extremes.coverage
-            yield share(f"[min, max], n = {n}, {noise}: holds the median", f"{exact:.2f} %", held)
+            tests = [compare_pairs(d_S) for d_S in 1 + draw(rng, (SIMULATIONS, n)) - draw(rng, (SIMULATIONS, n))]
+            covered = [t.interval.low <= 1 <= t.interval.high for t in tests]
+            yield share(f"t interval, n = {n}, {noise}: covers the mean", "95 %", covered)
+            covered = [t.extremes.low <= 1 <= t.extremes.high for t in tests]
+            exact = 100 * tests[0].extremes.coverage
+            yield share(f"[min, max], n = {n}, {noise}: covers the median", f"{exact:.2f} %", covered)
         for spread in (0.1, 1.0):
             at_margin = 1 + spread * rng.normal(0, 1, (SIMULATIONS, n))
             words = [tost(d_S, 1.0).word for d_S in at_margin]
             named = f"TOST, truth at the margin, noise {spread:g} × margin, n = {n}"
             yield share(f"{named}: `equivalent`", "≤ 5 %", [w == "equivalent" for w in words])
             yield share(f"{named}: `different`", "≤ 5 %", [w == "different" for w in words])
-    for n in SEEDS:  # few seeds say little of how often one diverges
+    for n in SEEDS:  # few seeds say little about how often one diverges
         d_NS = 8.0 * (rng.random((SIMULATIONS, n)) < 0.1) + rng.normal(0, 1, (SIMULATIONS, n))
-        found = [compare_pairs(d_S) for d_S in d_NS]
-        held = [f.interval.low <= 0.8 <= f.interval.high for f in found]
-        yield share(f"t interval, n = {n}, A alone diverges in one seed of ten: holds the mean", "95 %", held)
+        tests = [compare_pairs(d_S) for d_S in d_NS]
+        covered = [t.interval.low <= 0.8 <= t.interval.high for t in tests]
+        yield share(f"t interval, n = {n}, A alone diverges in one seed of ten: covers the mean", "95 %", covered)
 
 
 def chance(depth: float, reach: float, s: float) -> float:
-    """That a replicate trains, where half of them do at the depth `reach`."""
+    """Return the probability that a replicate trains, if half of them do at the depth `reach`."""
     return float(1 / (1 + (depth / reach) ** (1 / s)))
 
 
 def search(rng: np.random.Generator, d50: float, s: float, rates: Mapping[float, float]) -> DepthSearchEstimate:
-    """A search of an arm that trains to `d50` times what `rates` says of each learning rate."""
-    asked = DepthSearch(rates=[*rates])
-    while trials := asked.ask():
+    """Search an arm whose D50 at each learning rate is `d50` times the factor in `rates`."""
+    searcher = DepthSearch(rates=[*rates])
+    while trials := searcher.ask():
         for trial in trials:
             chances = chance(trial.depth, d50 * rates[trial.rate], s)
-            ends = {seed: TrialOutcome(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
-            asked.tell(trial.depth, trial.rate, ends)
-    return asked.estimate()
+            outcomes = {seed: TrialOutcome(bool(rng.random() < chances), float(rng.random())) for seed in trial.seeds}
+            searcher.tell(trial.depth, trial.rate, outcomes)
+    return searcher.estimate()
 
 
 def d50_as_tuned(s: float, rates: Mapping[float, float], seeds: int = 3) -> float:
-    """The depth at which half train at the rate that `seeds` of them choose, as a share of that at the best rate."""
+    """Return D50 at the rate that `seeds` tuning seeds choose, as a share of D50 at the best rate."""
 
     def trained(depth: float) -> float:
         chances = [chance(depth, reach, s) for reach in rates.values()]
@@ -132,28 +134,28 @@ def d50_as_tuned(s: float, rates: Mapping[float, float], seeds: int = 3) -> floa
 
 
 def depths(rng: np.random.Generator) -> Iterator[Row]:
-    """Searches for D50s between 8 and 128, at several widths of the transition; the choice of a rate is a part."""
+    """Yield coverages of D50 between 8 and 128, for several widths of the transition, with and without rate choice."""
     for rates in ({1e-3: 1.0}, RATES):
         for s in SCALES:
             bests = np.exp(rng.uniform(math.log(8), math.log(128), SEARCHES if len(rates) == 1 else SEARCHES // 2))
-            found = [search(rng, best, s, rates) for best in bests]
+            estimates = [search(rng, best, s, rates) for best in bests]
             truths = bests * (d50_as_tuned(s, rates) if len(rates) > 1 else 1.0)
-            held = [(f.low or 0) <= d <= (f.high or math.inf) for f, d in zip(found, truths, strict=True)]
-            errors = [math.log(f.d50 / d) for f, d in zip(found, truths, strict=True) if f.d50]
-            ratio = math.exp(np.median([math.log(f.high / f.low) for f in found if f.d50 and f.high and f.low]))
+            covered = [(e.low or 0) <= d <= (e.high or math.inf) for e, d in zip(estimates, truths, strict=True)]
+            errors = [math.log(e.d50 / d) for e, d in zip(estimates, truths, strict=True) if e.d50]
+            ratio = math.exp(np.median([math.log(e.high / e.low) for e in estimates if e.d50 and e.high and e.low]))
             about = f"D50, s = {s:g}, {len(rates)} rate{'s' * (len(rates) > 1)}"
             details = (
                 f"median ratio of its ends {ratio:.2f}, ln D50 off by {np.mean(errors):+.2f} ± {np.std(errors):.2f}, "
             )
-            details += f"{np.mean([f.runs for f in found]):.0f} runs"
-            yield share(f"{about}: interval holds it ({details})", "95 %", held)
-            yield share(f"{about}: called non-monotone", "0 %", [not f.monotone for f in found])
+            details += f"{np.mean([e.runs for e in estimates]):.0f} runs"
+            yield share(f"{about}: interval covers it ({details})", "95 %", covered)
+            yield share(f"{about}: reported as non-monotone", "0 %", [not e.monotone for e in estimates])
 
 
 def main(draw: int = 0) -> None:
-    """All parts; another `draw` has other random numbers than those on which the intervals of D50 were set."""
+    """Run all parts. The intervals of D50 were tuned on the random numbers of draw 0."""
     start = time.process_time()
-    print("| what | should be | measured | simulations |\n|---|---|---|---|")
+    print("| quantity | nominal | measured | simulations |\n|---|---|---|---|")
     for number, part in enumerate((tests, intervals, depths)):
         for row in part(np.random.default_rng(3 * draw + number)):
             print(row, flush=True)

@@ -1,4 +1,4 @@
-"""The sweep's table: the matrix side by side with its peers, and what a cell, a worker and an estimate cost."""
+"""Time of the matrix in resexp and in other programs; overhead of a cell, a worker and an estimate."""
 
 import json
 import math
@@ -19,19 +19,19 @@ OVERHEAD = ("depth=1", "width=8", "batch_size=8", "steps=1", "seeds=1", "pack=pl
 
 
 def matrix(*more: str) -> float:
-    """Seconds from the command to its matrix, in an empty directory."""
-    return command([RESEXP, *MATRIX, *more], says="next").seconds
+    """Return the seconds from the command to its matrix, in an empty directory."""
+    return command([RESEXP, *MATRIX, *more], expect="next").seconds
 
 
 def estimate() -> float:
-    """Seconds that --dry-run says the matrix takes."""
-    line = command([RESEXP, *MATRIX, "--dry-run"], says="estimate").output.splitlines()[-1]
+    """Return the seconds that --dry-run estimates for the matrix."""
+    line = command([RESEXP, *MATRIX, "--dry-run"], expect="estimate").output.splitlines()[-1]
     minutes, seconds = re.search(r"estimate: (?:(\d+) min )?([\d.]+) s", line).groups()  # type: ignore[union-attr]
     return 60 * int(minutes or 0) + float(seconds)
 
 
 def overhead() -> float:
-    """Seconds of a cell in a warm worker, from composing to record: of many cells that hardly train."""
+    """Return the seconds of a cell that hardly trains, in a warm worker, from composing to recording."""
     rates = [f"{1e-3 * (1 + i / 100):g}" for i in range(40)]
     few, many = (
         command([RESEXP, "train", "-m", *OVERHEAD, f"optimizer.lr={','.join(rates[:n])}", "hydra.launcher.workers=1"])
@@ -41,7 +41,7 @@ def overhead() -> float:
 
 
 def composing() -> float:
-    """Seconds to compose and check a cell."""
+    """Return the seconds to compose and check a cell."""
     code = (
         "import time; from resexp.config.compose import Composer; c = Composer(); o = c.normalize(['sweep=matrix']);"
         " t = time.perf_counter(); n = len(c.jobs(o)); print((time.perf_counter() - t) / n)"
@@ -58,7 +58,7 @@ def plain() -> float:
 
 
 def sample(rounds: int, jax: str | None) -> Samples:
-    """Ours and JAX in every round, the slow peers in the first."""
+    """Measure resexp and JAX in every round, the slow programs in the first."""
     samples: Samples = defaultdict(list)
 
     def take(key: str, value: float) -> None:
@@ -86,8 +86,8 @@ def sample(rounds: int, jax: str | None) -> Samples:
 
 
 def rows(samples: Samples) -> Iterator[Row]:
-    """The table."""
-    ours = [median(samples["matrix"])]
+    """Yield the rows of the table."""
+    seconds = median(samples["matrix"])
     yield Row("the matrix: `resexp train +sweep=matrix`", samples["matrix"], "s")
     for peer, name, least in (
         ("lightning", "PyTorch Lightning, TensorBoard logger, Hydra's -m", 5),
@@ -96,15 +96,17 @@ def rows(samples: Samples) -> Iterator[Row]:
     ):
         if samples[peer]:
             yield Row(f"the matrix: {name}", samples[peer], "s")
-            yield Row("resexp is faster", [value / ours[0] for value in samples[peer]], "×", ("≥", least))
+            yield Row(
+                "speed of resexp relative to that", [value / seconds for value in samples[peer]], "×", ("≥", least)
+            )
     errors = [100 * abs(e / m - 1) for e, m in zip(samples["estimate"], samples["matrix"], strict=True)]
-    yield Row("error of the time that --dry-run says for the matrix", errors, "%")
-    yield Row("a cell that hardly trains, in a warm worker, composing included", samples["overhead"], "s", ("<", 0.3))
+    yield Row("error of the time that --dry-run estimates for the matrix", errors, "%")
+    yield Row("a cell that hardly trains, in a warm worker, including composing", samples["overhead"], "s", ("<", 0.3))
     yield Row("composing and checking a cell, once", samples["composing"], "s")
     exponents = [math.log(b / a) / math.log(8) for a, b in zip(samples["step/12/5"], samples["step/96/5"], strict=True)]
-    yield Row("time of a step grows with depth (12 to 96) as its power", exponents, "", ("≤", 1.05))
-    yield Row("a step of 8 replicates costs that of 1", ratios(samples, "step/48/8", "step/48/1"), "×", ("≤", 5))
-    yield Row("2 workers are faster than 1", [samples["one worker"][0] / ours[0]], "×", ("≥", 1.8))
+    yield Row("exponent of the time of a step in the depth (12 to 96)", exponents, "", ("≤", 1.05))
+    yield Row("time of a step of 8 replicates relative to 1", ratios(samples, "step/48/8", "step/48/1"), "×", ("≤", 5))
+    yield Row("speed of 2 workers relative to 1", [samples["one worker"][0] / seconds], "×", ("≥", 1.8))
     for width in (64, 128, 256):
         what = f"share of the rate of a 1024² matrix product, one thread, 8 replicates, width {width}"
         yield Row(what, samples[f"share/{width}"], "")
@@ -112,14 +114,14 @@ def rows(samples: Samples) -> Iterator[Row]:
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="samples of what is fast [2]")
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="samples of the fast measurements [2]")
     parser.add_argument("--jax", metavar="PYTHON", help="a Python that has jax and scikit-learn")
     parser.add_argument("--from", dest="file", type=Path, help="a file of samples, instead of measuring")
     args = parser.parse_args()
     samples = defaultdict(list, json.loads(args.file.read_text())) if args.file else sample(args.rounds, args.jax)
     if not args.file:
         print(json.dumps(samples), file=sys.stderr)
-    print("| what | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
+    print("| quantity | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
     print(*rows(samples), sep="\n")
     about = "The matrix: 18 cells, 5 seeds, 300 steps each, no early stopping; width 64, batch 128, digits."
     print(f"\n{machine('lightning', 'hydra-core')}. {about}")

@@ -1,4 +1,4 @@
-"""The benchmark table: every measurement once a round, in turn, so that a noisy machine is noisy for all alike."""
+"""The benchmark table of one cell. Every measurement runs once in each round, so that noise affects all alike."""
 
 import operator
 import os
@@ -22,7 +22,7 @@ PEERS = {
     "fused": ("plain PyTorch with fused Adam", "plain.py", "--fused"),
 }
 PACKS = (1, 5, 8)
-WARMUP, STEPS, TOTAL = 20, 60, 100  # on a pipe, resexp says each fifth of its steps: 20, 40, 60, 80 of 100
+WARMUP, STEPS, TOTAL = 20, 60, 100  # on a pipe, resexp prints every fifth of its steps: 20, 40, 60, 80 of 100
 MAIN_ROUNDS = 2  # the main command is long and steady
 
 Samples = dict[str, list[float]]
@@ -31,7 +31,7 @@ MEETS = {"<": operator.lt, "≤": operator.le, "≥": operator.ge}
 
 @dataclass(frozen=True)
 class Measurement:
-    """What runs once in each of the first `rounds` rounds; its values are samples of `keys`."""
+    """A function that runs once in each of the first `rounds` rounds and returns a sample for each of `keys`."""
 
     keys: tuple[str, ...]
     run: Callable[[], Sequence[float]]
@@ -40,9 +40,9 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; without a target it is there for information."""
+    """A line of the table. Without a target it is for information."""
 
-    what: str
+    label: str
     samples: Sequence[float]
     unit: str
     target: tuple[str, float] | None = None
@@ -56,35 +56,35 @@ class Row:
             target = f"{sign} {limit:g} {self.unit}".rstrip()
             met = "yes" if MEETS[sign](median(self.samples), limit) else "**missed**"
         measured = f"{middle} {self.unit}".rstrip()
-        return f"| {self.what} | {target} | {measured} [{low}, {high}], {len(self.samples)} | {met} |"
+        return f"| {self.label} | {target} | {measured} [{low}, {high}], {len(self.samples)} | {met} |"
 
 
 def first_step() -> list[float]:
-    """From the start of the process to the end of its first step, with all that comes before: validation too."""
+    """Return the seconds from the start of the process to the end of its first step, including the first validation."""
     return seconds_until([RESEXP, "train", *NETWORK, "steps=5", "log_every=1"], "step 1/5 ")
 
 
 def pack_of(seeds: int) -> list[float]:
-    """The ms per step and replicate of the command as users run it, TensorBoard and all, but for the validation."""
+    """Return the milliseconds per step and replicate of the command as users run it, without validation."""
     argv = [RESEXP, "train", *NETWORK, f"seeds={seeds}", f"steps={TOTAL}", f"eval_every={TOTAL}"]
     start, end = seconds_until(argv, f"step {WARMUP}/{TOTAL} ", f"step {WARMUP + STEPS}/{TOTAL} ")
     return [1000 * (end - start) / STEPS / seeds]
 
 
 def main_command() -> list[float]:
-    """The first command of the README in an empty directory: the shallow reference is trained as well."""
-    usage = command([RESEXP, "train", *NETWORK], says="results")
+    """Run the first command of README.md in an empty directory, so that it also trains the shallow reference."""
+    usage = command([RESEXP, "train", *NETWORK], expect="results")
     return [usage.seconds, usage.peak_mb]
 
 
 def measurements() -> Iterator[Measurement]:
-    """All that is run, in the order of a round."""
+    """Yield all measurements in the order of a round."""
     completion = {"COMP_LINE": "resexp train nor"}
-    yield Measurement(("help",), lambda: [command([RESEXP, "--help"], says="resexp train").seconds])
+    yield Measurement(("help",), lambda: [command([RESEXP, "--help"], expect="resexp train").seconds])
     yield Measurement(
-        ("completion",), lambda: [command([RESEXP, "-sc", "query=bash"], says="norm=", env=completion).seconds]
+        ("completion",), lambda: [command([RESEXP, "-sc", "query=bash"], expect="norm=", env=completion).seconds]
     )
-    yield Measurement(("refusal",), lambda: [command([RESEXP, "train", "norm=pree"], code=2, says="pree").seconds])
+    yield Measurement(("refusal",), lambda: [command([RESEXP, "train", "norm=pree"], code=2, expect="pree").seconds])
     yield Measurement(("import",), lambda: [command([sys.executable, "-c", "import torch"]).seconds])
     yield Measurement(("first",), first_step)
     for peer, (_, *call) in PEERS.items():
@@ -99,7 +99,7 @@ def measurements() -> Iterator[Measurement]:
 
 
 def sample(rounds: int) -> Samples:
-    """Run the rounds. One start goes first untimed, so that file caches are warm for all."""
+    """Run the rounds, after one untimed start that warms the file caches."""
     first_step()
     samples: Samples = defaultdict(list)
     for done in range(rounds):
@@ -112,12 +112,12 @@ def sample(rounds: int) -> Samples:
 
 
 def ratios(samples: Samples, over: str, under: str) -> list[float]:
-    """Of the samples of one round each."""
+    """Return the ratios of samples of the same round."""
     return [a / b for a, b in zip(samples[over], samples[under], strict=True)]
 
 
 def speed_rows(samples: Samples, threads: int) -> Iterator[Row]:
-    """Time per step and replicate, and how many times a pack of 5 is faster than each peer."""
+    """Yield the time per step and replicate, and the speed of a pack of 5 relative to each peer."""
     names = {"1": "1 thread", "all": f"torch's default threads ({threads})"}
     for seeds in PACKS:
         yield Row(f"step per replicate: resexp, pack of {seeds}, {names['all']}", samples[f"pack/{seeds}"], "ms")
@@ -127,12 +127,12 @@ def speed_rows(samples: Samples, threads: int) -> Iterator[Row]:
     targets = {"plain": ("≥", 2.2), "lightning": ("≥", 2.8)}
     for peer, (label, *_) in PEERS.items():
         for key, name in names.items():
-            what = f"a pack of 5 is faster per replicate than {label}, {name}"
+            what = f"speed per replicate of a pack of 5 relative to {label}, {name}"
             yield Row(what, ratios(samples, f"{peer}/{key}", "pack/5"), "×", targets.get(peer))
 
 
 def rows(samples: Samples, threads: int) -> Iterator[Row]:
-    """The table."""
+    """Yield the rows of the table."""
     main = f"`resexp train {' '.join(NETWORK)}`"
     yield Row("`resexp --help`", samples["help"], "s", ("<", 0.3))
     yield Row("tab completion of `resexp train nor`", samples["completion"], "s", ("<", 0.6))
@@ -144,12 +144,12 @@ def rows(samples: Samples, threads: int) -> Iterator[Row]:
     yield Row(f"{main}, 5 seeds and the reference", samples["main"], "s", ("<", 60))
     yield Row("its peak memory", samples["main peak"], "MB")
     if "load peak" in samples:
-        yield Row("loading Fashion-MNIST, beyond imports: peak", samples["load peak"], "MB", ("≤", 250))
-        yield Row("loading Fashion-MNIST, beyond imports: afterwards", samples["load rest"], "MB")
+        yield Row("memory for loading Fashion-MNIST, beyond imports: peak", samples["load peak"], "MB", ("≤", 250))
+        yield Row("memory for loading Fashion-MNIST, beyond imports: afterwards", samples["load rest"], "MB")
 
 
 def machine(*packages: str) -> str:
-    """Processor, cores and versions."""
+    """Return processor, cores and versions."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -164,13 +164,13 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     threads = int(command([sys.executable, "-c", "import torch; print(torch.get_num_threads())"]).output)
     samples = sample(rounds)
-    print("| what | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
+    print("| quantity | target | measured: median [min, max], n | met? |\n|---|---|---|---|")
     print(*rows(samples, threads), sep="\n")
     print(
         f"\n{machine('lightning', 'hydra-core')}. Every sample is a fresh process on the CPU with warm file caches; all"
-        " kinds in turn, round by round; ratios are of samples of one round. Steps: depth 48, width 64, batch 128,"
-        f" digits, {STEPS} timed after {WARMUP}; resexp's with its recording, the peers' with Adam as torch sets it by"
-        " default."
+        " measurements in turn, round by round; ratios are of samples of one round. Steps: depth 48, width 64, batch"
+        f" 128, digits, {STEPS} timed after {WARMUP}; resexp with its recording, the peers with Adam as torch sets it"
+        " by default."
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of the theory against measured networks, in Markdown: gains per block at initialization."""
+"""Predictions of the theory compared with measured networks: gains per block at initialization, in Markdown."""
 
 import sys
 from argparse import ArgumentParser
@@ -18,21 +18,23 @@ DEPTH, WIDTHS = 16, (64, 256)
 
 
 def arms() -> Iterator[Arm]:
-    """Activation × placement and normalizer × residual."""
+    """Yield activation × placement and normalizer × residual."""
     norms = [("none", "layernorm"), *product(("pre", "post"), ("layernorm", "batchnorm"))]
     for activation, (norm, normalizer), residual in product(("relu", "gelu", "tanh"), norms, ("on", "off")):
         yield Arm(depth=DEPTH, activation=activation, norm=norm, normalizer=normalizer, residual=residual)
 
 
-def cells(gain: float, found: list[Gap]) -> str:
-    """The predicted gain, and what each width has as a multiple of it; bold where that is outside the band."""
-    shown = [f"{1 + gap.mean:.3f} ± {gap.error:.3f}" for gap in found]
-    return " | ".join([f"{gain:.3f}", *(s if gap.within else f"**{s}**" for s, gap in zip(shown, found, strict=True))])
+def cells(gain: float, by_width: list[Gap]) -> str:
+    """Return the predicted gain and the measured ones relative to it, in bold outside the band."""
+    shown = [f"{1 + gap.mean:.3f} ± {gap.error:.3f}" for gap in by_width]
+    return " | ".join(
+        [f"{gain:.3f}", *(s if gap.within else f"**{s}**" for s, gap in zip(shown, by_width, strict=True))]
+    )
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=8, metavar="N", help="networks of each [8]")
+    parser.add_argument("--seeds", type=int, default=8, metavar="N", help="networks per row and width [8]")
     seeds = range(parser.parse_args().seeds)
     torch.set_num_threads(1)
     composer = Composer()
@@ -40,11 +42,11 @@ def main() -> None:
     print(f"| φ | norm | residual | forward | {widths} | backward | {widths} |")
     print("|---" * (5 + 2 * len(WIDTHS)) + "|")
     for arm in arms():
-        found = [gaps(composer, arm, width, seeds) for width in WIDTHS]
+        measured = [gaps(composer, arm, width, seeds) for width in WIDTHS]
         predicted = predict(arm)
         name = "none" if arm.norm == "none" else f"{arm.norm} {arm.normalizer}"
-        forward = cells(predicted.gain_forward, [gap["forward"] for gap in found])
-        backward = cells(predicted.gain_backward, [gap["backward"] for gap in found])
+        forward = cells(predicted.gain_forward, [gap["forward"] for gap in measured])
+        backward = cells(predicted.gain_backward, [gap["backward"] for gap in measured])
         print(f"| {arm.activation} | {name} | {arm.residual} | {forward} | {backward} |", flush=True)
     print(
         f"\nMean and standard error over {len(seeds)} networks of {DEPTH} feed-forward blocks, float64, {BATCH} normal"
