@@ -8,8 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from resexp.config.settings import conf_dir
-from tests.data.test_more_sets import write_speech, write_svhn, write_text
-from tests.data.test_sets import write_cifar, write_idx
+from tests.data.files import write_cifar, write_idx, write_speech, write_svhn, write_text
 from tests.engine.test_pack import assert_bitwise, run
 
 SHIPPED = sorted(file.relative_to(conf_dir()).as_posix() for file in conf_dir().glob("*/*.yaml"))

@@ -77,10 +77,9 @@ def _legal() -> Iterator[tuple[str, ...]]:
 def _written(name: str, data: Path) -> Path:
     """Write a small data set in the files of dataset `name`, as the tests do, and return its path."""
     sys.path.insert(0, str(ROOT))
-    from tests.data import test_more_sets, test_sets
+    from tests.data import files
 
-    writers = vars(test_more_sets) | vars(test_sets)
-    write = writers[f"write_{FILES[name]}"]
+    write = getattr(files, f"write_{FILES[name]}")
     return Path(write(data / name, name.upper(), 40) if name.startswith("cifar") else write(data / name))
 
 

@@ -18,7 +18,7 @@ from torchvision import datasets
 from resexp.config.errors import InputError
 from resexp.data import cifar
 from resexp.data.idx import Idx
-from tests.data.test_sets import write_cifar, write_idx
+from tests.data.files import write_cifar, write_idx
 
 
 @pytest.fixture

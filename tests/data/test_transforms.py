@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resexp.data.transforms import Augment
-from tests.data.test_sets import write_idx
+from tests.data.files import write_idx
 from tests.engine.test_pack import assert_bitwise, run
 
 SIDES = st.integers(1, 7)
@@ -30,10 +30,10 @@ def test_crops_and_flips_equal_those_of_numpy(height, width, crop, flip, step, c
 
 def test_augmentation_depends_on_seed_and_step_only():
     x, augment = torch.rand(1, 64, 8, 8), Augment(2, True)
-    alone = augment(x, (3,), 7)
-    assert torch.equal(augment(x.expand(3, -1, -1, -1), (1, 3, 2), 7)[1], alone[0])
-    assert not torch.equal(augment(x, (3,), 8), alone)
-    assert not torch.equal(augment(x, (4,), 7), alone)
+    single = augment(x, (3,), 7)
+    assert torch.equal(augment(x.expand(3, -1, -1, -1), (1, 3, 2), 7)[1], single[0])
+    assert not torch.equal(augment(x, (3,), 8), single)
+    assert not torch.equal(augment(x, (4,), 7), single)
     assert Augment()(x, (3,), 7) is x
 
 

@@ -15,7 +15,7 @@ LINEAR = D * (D + 1)
 CONVOLUTION = D * (9 * D + 1)
 NORM = 2 * D
 
-OUTSIDE = {  # parameters of stem and head, on 8×8 images
+OUTSIDE = {  # parameters of stem and head on 8×8 images
     "mlp": D * 65 + CLASSES * (D + 1),
     "conv": D * 10 + CLASSES * (D + 1),
     "simplenet": D * 65 + CLASSES * (D + 1),
@@ -27,13 +27,8 @@ BRANCHES = {  # parameters of the branches of a layer
     "simplenet": [LINEAR],
     "transformer": [4 * LINEAR, 2 * LINEAR],
 }
-NORMS = {
-    "none": (0, 0),
-    "pre": (1, 1),
-    "post": (1, 0),
-    "peri": (2, 1),
-    "res-post": (1, 1),
-}  # per branch, before the head
+NORMS = {"none": (0, 0), "pre": (1, 1), "post": (1, 0), "peri": (2, 1), "res-post": (1, 1)}
+"""Norms per branch, and before the head."""
 SCHEMES = {"off": 0, "on": 0, "scaled": 0, "skipinit": 1, "projection": LINEAR, "layerscale": D}
 
 

@@ -1,4 +1,8 @@
-"""Models, one file per variant, and what they share: the task and the view of samples as images."""
+"""Models, one file per variant, the task that they are built for, and samples viewed as images.
+
+A model is built from a `BlockConfig` and a `Task`. With the class attribute `vmap_on_cpu = False`, `pack=auto` does not
+use vmap on a CPU.
+"""
 
 from dataclasses import dataclass
 
