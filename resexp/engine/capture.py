@@ -21,8 +21,8 @@ from resexp.engine.step import forward_backward
 class ForwardBackward:
     """The forward and backward pass of a pack: captured at the first batch of each shape, then replayed.
 
-    Only vmapped packs on the CPU are captured. Apart from that the network decides, never the replicates in the pack or
-    the step, because a captured pass rounds differently.
+    A pass is captured if the pack is vmapped on the CPU and the network permits it. A captured pass rounds differently,
+    so this depends neither on the step nor on the replicates in the pack.
     """
 
     def __init__(self, pack: Pack) -> None:

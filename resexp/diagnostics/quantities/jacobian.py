@@ -81,12 +81,12 @@ class Jacobian:
         return self.probe.run(perturbations=self.perturbations).streams[-1]
 
     def matrix(self) -> Tensor | None:
-        """Return J, (R, S, n, n); None unless the stream is of one width ≤ 128 without further axes."""
+        """Return J, (R, S, n, n); None unless the stream is (B, width) with width ≤ 128."""
         start, end = self.start.shape, self.perturbations[-1].shape
         if len(start) != 3 or max(start[2], end[2]) > MAX_WIDTH:
             return None
         units = torch.eye(end[2], dtype=self.start.dtype, device=self.start.device)
-        if start[1] == self.count > 1:  # one copy of the inputs per row; of a single input it is not known if it mixes
+        if start[1] == self.count > 1:  # one copy of the inputs per row; not for a single one, which may mix
             copies = self.probe.repeated(len(units) * self.count)
             perturbations = copies.perturbations()
             h, cotangents = copies.run(perturbations=perturbations).streams[-1], units.repeat_interleave(self.count, 0)
