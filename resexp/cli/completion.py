@@ -1,54 +1,60 @@
-"""Tab completion: Hydra's shell functions, its knowledge of groups and keys, and before them our verbs."""
+"""The command `completion`, and the candidates that the shells ask for."""
 
 import contextlib
 import io
-import os
 import sys
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Sequence
 
+from resexp.cli.main import COMMANDS
+from resexp.cli.parsers import SHELLS, parser
 from resexp.config.compose import Composer
+from resexp.config.errors import InputError, nearest
 from resexp.config.hydra_private import BashCompletion, FishCompletion, override_candidates
 from resexp.config.settings import SETTINGS
 
-ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
+ZSH_PRELUDE = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
+"""Makes zsh understand bash's completion functions."""
 
 
-def install(shell: str) -> str:
-    """The script that a shell evaluates."""
-    sys.argv[0] = "resexp"  # Hydra names the function's command after it
-    plugin = FishCompletion if shell == "fish" else BashCompletion
+def run(args: Namespace) -> int:
+    """Print the script that a shell evaluates; return the exit code."""
+    if args.shell not in SHELLS:
+        raise InputError(f"no completion for {args.shell}{nearest(args.shell, SHELLS)}")
+    sys.argv[0] = "resexp"  # Hydra completes the command of this name
+    plugin = FishCompletion if args.shell == "fish" else BashCompletion
     with contextlib.redirect_stdout(io.StringIO()) as script:
         plugin(Composer().loader).install()
-    return (ZSH if shell == "zsh" else "") + script.getvalue()
+    print((ZSH_PRELUDE if args.shell == "zsh" else "") + script.getvalue())
+    return 0
 
 
-def query(verbs: tuple[str, ...], flags: Mapping[str, tuple[str, ...]], separator: str) -> str:
-    """The candidates for the last word of $COMP_LINE."""
-    words = os.environ.get("COMP_LINE", "").split(" ")[1:]
+def candidates(words: Sequence[str]) -> list[str]:
+    """Return the completions of the last of `words`, those of a command line behind `resexp`."""
     command, last = (words or [""])[0], (words or [""])[-1]
     if len(words) <= 1:
-        found = [v for v in verbs if v.startswith(command)]
-    elif last.startswith("-"):
-        found = [f for f in flags.get(command, ()) if f.startswith(last)]
-    elif command in ("train", "depth", "probe"):
-        found = _overrides(words[1:])
-    elif command in ("runs", "compare"):
-        found = _overrides([last]) if last else []  # filters look like overrides, and the shell completes paths
-    elif command == "completion":
-        found = ["bash", "zsh", "fish"]
-    else:
-        found = []  # the shell completes files
-    return separator.join(found)
+        return [name for name in COMMANDS if name.startswith(command)]
+    if last.startswith("-") and command in COMMANDS:
+        return [flag for flag in parser(command).flags if flag.startswith(last)]
+    match command:
+        case "train" | "depth" | "probe":
+            return _overrides(words[1:])
+        case "runs" | "compare" if last:
+            return _overrides([last])  # a filter looks like an override
+        case "completion":
+            return [*SHELLS]
+    return []  # the shell completes paths
 
 
-def _overrides(words: list[str]) -> list[str]:
+def _overrides(words: Sequence[str]) -> list[str]:
+    """Return the completions of an override: words of a setting, or what Hydra knows of groups and keys."""
     key, equals, _ = words[-1].lstrip("+").partition("=")
     if equals and key in SETTINGS and SETTINGS[key].metadata["type"].words:
         return [f"{key}={word}" for word in SETTINGS[key].metadata["type"].words]
     loader = Composer().loader
     with contextlib.redirect_stderr(io.StringIO()):
         try:
-            found = override_candidates(loader, " ".join(words))
+            completions = override_candidates(loader, " ".join(words))
         except (SystemExit, Exception):
-            return []  # a half-typed line that does not parse has no candidates
-    return [word for word in found if not word.startswith("hydra")]
+            return []  # an unfinished line that does not parse
+    return [word for word in completions if not word.startswith("hydra")]

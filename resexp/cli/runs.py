@@ -1,117 +1,134 @@
-"""The command `runs`: what is in outputs/, filtered and sorted."""
+"""The command `runs`: the cells of outputs directories, filtered and sorted."""
 
 import csv
 import gc
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from resexp.config.errors import InputError, nearest
-from resexp.console import tables
-from resexp.formats import accuracy_text, loss_text
+from resexp.console.hints import resexp_command
+from resexp.console.result_text import steps_to_target_text
+from resexp.console.tables import runs_table
+from resexp.console.terminal import console
+from resexp.formats import accuracy_text, loss_text, plural
 from resexp.record.filters import is_filter, parse_filter, select, sort_key, value_text
 from resexp.record.index import is_sweep, scan
 from resexp.record.result import CellResult
 from resexp.record.rows import METRICS, ScoresBySeed, cell_row, cell_scores, row_value, scores_by_seed
 from resexp.stats.verdict import VERDICTS
 
-Found = list[tuple[CellResult, ScoresBySeed]]
+Scored = tuple[CellResult, ScoresBySeed]
+"""A cell, and the scores of its replicates."""
+
 SCORES = ("score", "steps_to_target")
 
 
-def run(parser: ArgumentParser, argv: list[str]) -> int:
-    """Print the cells; 0. Raises InputError where a filter or the key to sort by means nothing."""
-    parser.add_argument("words", nargs="*", metavar="FILTER or PATH", help="as norm=pre or 'depth>=24'; [outputs]")
-    order = parser.add_mutually_exclusive_group()
-    order.add_argument("--best", metavar="METRIC", help="the best first: the lowest loss or time, the highest accuracy")
-    order.add_argument("--sort", metavar="KEY", help="by a key, a mean over seeds (loss_train, …) or seconds")
-    parser.add_argument("--reverse", action="store_true", help="the other way round")
-    parser.add_argument("--json", action="store_true", help="a list with one object per cell")
-    parser.add_argument("--csv", action="store_true", help="a line per cell: configuration, verdicts, means over seeds")
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="write the same, with types, as a Parquet file")
-    args = parser.parse_intermixed_args(argv)
-    gc.disable()  # what is read stays to the end: looking for garbage in it takes as long as reading it
+def run(args: Namespace) -> int:
+    """Print the cells; return the exit code."""
+    gc.disable()  # everything read stays until the end; collecting garbage would take as long as reading
     try:
-        _show(args)
+        _list(args)
     finally:
         gc.enable()
     return 0
 
 
-def _show(args: Namespace) -> None:
+def _list(args: Namespace) -> None:
     paths = [Path(word) for word in args.words if not is_filter(word)] or [Path("outputs")]
     terms = [term for word in args.words if is_filter(word) for term in parse_filter(word)]
-    every = [*scan(paths)]
-    results = select(every, terms)
-    key, is_whole = args.best or args.sort, args.json or args.csv or args.parquet
-    scores = scores_by_seed(results) if is_whole or key in SCORES else [{} for _ in results]
-    found: Found = [*zip(results, scores, strict=True)]
-    if key and results:
-        found = _sorted(found, key, args.reverse != _is_better_high(args.best))
+    results = [*scan(paths)]
+    selected = select(results, terms)
+    key, needs_rows = args.best or args.sort, args.json or args.csv or args.parquet
+    scores = scores_by_seed(selected) if needs_rows or key in SCORES else [{} for _ in selected]
+    cells: list[Scored] = [*zip(selected, scores, strict=True)]
+    if key and cells:
+        cells = _sorted(cells, key, args.reverse != _is_higher_better(args.best))
     if args.parquet:
-        _write_parquet(args.parquet, found)
+        _write_parquet(args.parquet, cells)
     if args.json:
-        print(json.dumps([result.to_json(scores) for result, scores in found], indent=1, allow_nan=False))
+        print(json.dumps([result.to_json(scores) for result, scores in cells], indent=1, allow_nan=False))
     elif args.csv:
-        _write_csv(found)
+        _write_csv(cells)
     elif args.parquet:
-        print(f"{len(found)} cells in {args.parquet}")
-    elif found:
-        results, console = [result for result, _ in found], tables.console()
-        if all(map(is_sweep, paths)) and not key:
-            from resexp.console.matrix import Matrix, conclusion  # which need scipy
-
-            console.print(Matrix(results), conclusion(results))
-        else:
-            console.print(tables.runs_table(results, _columns(found, key)), crop=False)
+        print(f"{plural(len(cells), 'cell')} in {args.parquet}")
+    elif cells:
+        _print_table(cells, key, as_matrix=all(map(is_sweep, paths)) and not key)
+    elif results:
+        print(f"the filter matches none of {plural(len(results), 'cell')}")
     else:
-        start = f"nothing there yet; {tables.command()} train +norm=pre depth=48 is a start"
-        print(f"none of {len(every)} cells is like that" if every else start)
+        print(f"no cells yet; a first one: {resexp_command('train +norm=pre depth=48')}")
 
 
-def _is_better_high(metric: str | None) -> bool:
-    """Whether the best of a metric is its highest. Raises InputError where it is none."""
+def _print_table(cells: Sequence[Scored], key: str | None, as_matrix: bool) -> None:
+    results = [result for result, _ in cells]
+    if as_matrix:
+        from resexp.console.matrix import Matrix, conclusion  # import scipy
+
+        console().print(Matrix(results), conclusion(results))
+    else:
+        console().print(runs_table(results, _columns(cells, key)), crop=False)
+
+
+def _is_higher_better(metric: str | None) -> bool:
+    """Return whether the best value of a metric is the highest.
+
+    Raises:
+        InputError: there is no such metric.
+
+    """
     metrics = (*METRICS, *VERDICTS, *SCORES, "seconds")
     if metric is not None and metric not in metrics:
         raise InputError(f"--best {metric}: no such metric{nearest(metric, metrics)}")
     return metric is not None and (metric.startswith("accuracy") or metric in ("trained", "score"))
 
 
-def _sorted(found: Found, key: str, reverse: bool) -> Found:
-    """By a column; cells without a value come last, of steps to the bar what never met it after all that did."""
-    values = [row_value(*one, key) for one in found]
-    known = [i for i, v in enumerate(values) if v is not None]
-    if not known and key not in (keys := {k for one in found for k in cell_row(*one)}):
-        raise InputError(f"{key}: no such key to sort by{nearest(key, keys)}")
+def _sorted(cells: Sequence[Scored], key: str, reverse: bool) -> list[Scored]:
+    """Sort by a column.
 
-    def place(i: int) -> tuple[bool, tuple[float, str]]:
-        return key == "steps_to_target" and bool(cell_scores(found[i][1]).censored), sort_key(value_text(values[i]))
+    Cells without a value come last. Steps to a target loss that was not reached come after those that reached it.
 
-    order = sorted(known, key=place, reverse=reverse)
-    return [found[i] for i in (*order, *(i for i, v in enumerate(values) if v is None))]
+    Raises:
+        InputError: no cell has this column.
+
+    """
+    values = [row_value(*cell, key) for cell in cells]
+    with_value = [i for i, value in enumerate(values) if value is not None]
+    if not with_value and key not in (keys := {k for cell in cells for k in cell_row(*cell)}):
+        raise InputError(f"--sort {key}: no such key{nearest(key, keys)}")
+
+    def order(i: int) -> tuple[bool, tuple[float, str]]:
+        return key == "steps_to_target" and bool(cell_scores(cells[i][1]).censored), sort_key(value_text(values[i]))
+
+    without_value = [i for i, value in enumerate(values) if value is None]
+    return [cells[i] for i in (*sorted(with_value, key=order, reverse=reverse), *without_value)]
 
 
-def _columns(found: Found, key: str | None) -> dict[str, list[str]]:
-    """What the table shows beside what it always does: what its order goes by."""
+def _columns(cells: Sequence[Scored], key: str | None) -> dict[str, list[str]]:
+    """Return the columns that show what the cells are sorted by, if the table does not have them anyway."""
     if key in SCORES:
-        come_to = [cell_scores(scores) for _, scores in found]
-        return {"score": [accuracy_text(s.score) for s in come_to], "to target": [*map(tables.to_target, come_to)]}
+        scores = [cell_scores(by_seed) for _, by_seed in cells]
+        return {
+            "score": [accuracy_text(s.score) for s in scores],
+            "to target": [steps_to_target_text(s) for s in scores],
+        }
     texts = {"loss_val": loss_text, "accuracy_train": accuracy_text}
-    return {key: [texts[key](row_value(*one, key)) for one in found]} if key in texts else {}
+    return {key: [texts[key](row_value(*cell, key)) for cell in cells]} if key in texts else {}
 
 
-def _write_csv(found: Found) -> None:
-    rows = [{k: "" if v is None else value_text(v) for k, v in cell_row(*one).items()} for one in found]
-    columns = dict.fromkeys(key for r in rows for key in r)
+def _write_csv(cells: Sequence[Scored]) -> None:
+    rows = [{k: "" if v is None else value_text(v) for k, v in cell_row(*cell).items()} for cell in cells]
+    columns = dict.fromkeys(key for row in rows for key in row)
     writer = csv.DictWriter(sys.stdout, [*columns], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 
 
-def _write_parquet(file: Path, found: Found) -> None:
+def _write_parquet(file: Path, cells: Sequence[Scored]) -> None:
     if not file.parent.is_dir():
         raise InputError(f"--parquet {file}: no such directory")
     from resexp.record.frames import cells_table, write_parquet
 
-    write_parquet(file, cells_table(found))
+    write_parquet(file, cells_table(cells))

@@ -1,17 +1,21 @@
-"""The command `train`: a cell or a sweep. Torch and scipy are imported only when it trains."""
+"""The command `train`: a cell or a sweep. Imports torch and scipy only to train."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
 from resexp.analysis.tuning import choose_rates
 from resexp.cells.interrupt import Stop
+from resexp.cli.parsers import parser
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
-from resexp.config.errors import InputError, refuse
-from resexp.config.hydra_private import get_args_parser
-from resexp.console import tables
+from resexp.config.errors import InputError, error_text
+from resexp.console.hints import resexp_command
+from resexp.console.plan import estimate_text, plan_table
+from resexp.console.result_text import failure_lines
+from resexp.console.tables import rates_table
+from resexp.console.terminal import console
 from resexp.launcher.local import finished
 from resexp.launcher.pool import warm
 from resexp.record.files import check_writable
@@ -20,18 +24,27 @@ from resexp.sweeps.estimate import estimate, missing
 from resexp.sweeps.sweep import launches_here, sweep
 
 
-def run(argv: list[str]) -> int:
-    """Train what a command line asks for, or show what that would be; the exit code."""
-    args, parser = _train_args(argv)
+def run(args: Namespace) -> int:
+    """Train the cells of a command line, or show what would be trained; return the exit code."""
+    _check_flags(args)
     composer = Composer(args.config_dir, args.config_name)
     overrides = composer.normalize(args.overrides)
-    multirun = args.multirun or composer.is_sweep(overrides)
+    is_sweep = args.multirun or composer.is_sweep(overrides)
     if args.help or args.hydra_help or args.cfg or args.info:
-        _inspect(composer, args, parser, overrides)
+        _inspect(composer, args, overrides)
         return 0
     if args.dry_run:
-        return _dry_run(composer, overrides, multirun)
-    return _train_sweep(composer, overrides) if multirun else _train_cell(composer, overrides)
+        return _dry_run(composer, overrides, is_sweep)
+    return _train_sweep(composer, overrides) if is_sweep else _train_cell(composer, overrides)
+
+
+def _check_flags(args: Namespace) -> None:
+    for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
+        if value is not None:
+            raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
+    for flag, value in (("--resolve", args.resolve), ("--package", args.package)):
+        if value and not args.cfg:
+            raise InputError(f"{flag} needs --cfg")
 
 
 def _train_cell(composer: Composer, overrides: list[str]) -> int:
@@ -42,86 +55,71 @@ def _train_cell(composer: Composer, overrides: list[str]) -> int:
 
     with CellView() as view, stop.on_signals():
         result = train(cell, view, stop=stop)
-    code = _close([result], cell.settings.outputs)
-    print(f"          {tables.command()} train -m depth=8,48 norm=none,pre,post residual=on,off")
+    code = _finish([result], cell.settings.outputs)
+    print(f"          {resexp_command('train -m depth=8,48 norm=none,pre,post residual=on,off')}")
     return code
 
 
 def _train_sweep(composer: Composer, overrides: list[str]) -> int:
-    jobs, stop = composer.jobs(overrides, lambda cell: _prepare(composer, overrides, cell)), Stop()
-    places = {cell.settings.outputs for _, cell in jobs} or {composer.sweep_config(overrides).outputs}
+    jobs, stop = composer.jobs(overrides, lambda cell: _warm_workers(composer, overrides, cell)), Stop()
+    outputs = min({cell.settings.outputs for _, cell in jobs} or {composer.sweep_config(overrides).outputs})
     from resexp.console.matrix import Matrix, conclusion
     from resexp.console.sweep import SweepView
 
     with SweepView([cell for _, cell in jobs], stop) as view:
-        swept = sweep(composer, overrides, jobs, view.callback_for, stop)
-    results = swept.results
-    console = tables.console()
-    console.print(Matrix(results))
-    tuning = jobs[0][1].settings.tuning_seeds if jobs else None
-    if tuning:
-        console.print(tables.tuned(choose_rates(results, tuning), tuning))
-    console.print(conclusion(results))
-    code = _close(results, min(places))
-    if swept.error:
-        print(f"resexp: the sweep ended early: {swept.error}", file=sys.stderr)
-    return 1 if swept.error else code
+        result = sweep(composer, overrides, jobs, view.callback_for, stop)
+    stdout = console()
+    stdout.print(Matrix(result.results))
+    tuning_seeds = jobs[0][1].settings.tuning_seeds if jobs else None
+    if tuning_seeds:
+        stdout.print(rates_table(choose_rates(result.results, tuning_seeds), tuning_seeds))
+    stdout.print(conclusion(result.results))
+    code = _finish(result.results, outputs)
+    if result.error:
+        print(f"resexp: the sweep ended early: {result.error}", file=sys.stderr)
+    return 1 if result.error else code
 
 
-def _prepare(composer: Composer, overrides: list[str], cell: Cell) -> None:
-    """Let the workers' torch be imported while the other cells are composed, if this one will need it."""
+def _warm_workers(composer: Composer, overrides: list[str], cell: Cell) -> None:
+    """Let the workers import torch while the other cells are composed, if this cell has to be trained here."""
     if launches_here(composer, overrides) and not finished(cell):
         warm()
 
 
-def _dry_run(composer: Composer, overrides: list[str], multirun: bool) -> int:
-    cells = [cell for _, cell in composer.jobs(overrides)] if multirun else [composer.cell(overrides)]
-    left = missing(cells)
-    tables.console().print(tables.plan(cells, left))
-    if left:
-        launcher = composer.sweep_config(overrides).hydra.launcher if multirun else {"workers": 1}
+def _dry_run(composer: Composer, overrides: list[str], is_sweep: bool) -> int:
+    cells = [cell for _, cell in composer.jobs(overrides)] if is_sweep else [composer.cell(overrides)]
+    unfinished = missing(cells)
+    console().print(plan_table(cells, unfinished))
+    if unfinished:
+        launcher = composer.sweep_config(overrides).hydra.launcher if is_sweep else {"workers": 1}
         try:
-            found = estimate(left, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
+            cost = estimate(unfinished, launcher.get("workers", "auto"), launcher.get("threads", "auto"))
         except InputError:
             raise
-        except Exception as error:  # whatever the cells do when they are tried
-            print(f"resexp: no estimate: {type(error).__name__}: {error}", file=sys.stderr)
+        except Exception as error:  # timing a cell runs the user's code
+            print(f"resexp: no estimate: {error_text(error)}", file=sys.stderr)
             return 1
-        print(tables.estimate_text(**asdict(found)))
+        print(estimate_text(**asdict(cost)))
     return 0
 
 
-def _close(results: list[CellResult], outputs: str) -> int:
-    """Name the failures and the next command; the exit code."""
-    failed = tables.failures(results)
-    for line in failed:
+def _finish(results: list[CellResult], outputs: str) -> int:
+    """Print failures and the next command; return the exit code."""
+    failures = failure_lines(results)
+    for line in failures:
         print(line, file=sys.stderr)
-    print(f"next      {tables.command()} tensorboard{tables.place(outputs)}")
-    return 1 if failed else 0
+    print(f"next      {resexp_command('tensorboard', outputs)}")
+    return 1 if failures else 0
 
 
-def _train_args(argv: list[str]) -> tuple[Namespace, ArgumentParser]:
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    parser.add_argument("--dry-run", action="store_true", help="the cells, and what they will take")
-    args = parser.parse_intermixed_args(argv)
-    for flag, value in (("--config-path", args.config_path), ("--experimental-rerun", args.experimental_rerun)):
-        if value is not None:
-            raise InputError(f"{flag} is not supported; --config-dir DIR adds your own options")
-    for flag, value in (("--resolve", args.resolve), ("--package", args.package)):
-        if value and not args.cfg:
-            raise InputError(f"{flag} goes with --cfg")
-    return args, parser
-
-
-def _inspect(composer: Composer, args: Namespace, parser: ArgumentParser, overrides: list[str]) -> None:
-    """--help, --hydra-help, --cfg and --info, by Hydra."""
+def _inspect(composer: Composer, args: Namespace, overrides: list[str]) -> None:
+    """Let Hydra print what --help, --hydra-help, --cfg or --info asks for."""
     hydra, name = composer.hydra, composer.config_name
     args.overrides = overrides
     if args.help:
-        hydra.app_help(name, parser, args)
+        hydra.app_help(name, parser("train"), args)
     elif args.hydra_help:
-        hydra.hydra_help(name, parser, args)
+        hydra.hydra_help(name, parser("train"), args)
     elif args.cfg:
         hydra.show_cfg(name, overrides, args.cfg, args.package, args.resolve)
     else:

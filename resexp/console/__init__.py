@@ -1,1 +1,1 @@
-"""All terminal drawing: tables of results, and the view of a training."""
+"""Terminal output: tables, sparklines, and live views of training."""

@@ -1,10 +1,9 @@
-"""Tables of many rows, drawn in one go: a row takes rich's own table a millisecond."""
+"""Fast tables of many rows. In rich's own table, a row takes a millisecond."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal
 
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -12,78 +11,95 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-Lines = tuple[tuple[str, str], ...]
-"""A cell of several lines, each a text and its style."""
+from resexp.console.terminal import plain_table
 
-Cell = str | Lines
+Lines = tuple[tuple[str, str], ...]
+"""An entry of several lines, each a text and its style."""
+
+Entry = str | Lines
 Side = Literal["left", "right"]
 
-MANY = 500
-"""Rows from which on what is too wide runs on beyond the edge rather than being folded."""
+MAX_FOLDED_ROWS = 500
+"""A table that is too wide is folded if it has fewer rows, else lines run beyond the edge."""
 
 
 class Listing:
-    """Rows below a head; `columns`: their names, and which side they are flush with. Drawn as rich draws a table."""
+    """A table that looks like `plain_table`.
 
-    def __init__(self, columns: Mapping[str, Side], rows: Iterable[Sequence[Cell]]) -> None:
+    Args:
+        columns: the heads, and the side on which each column is aligned. A head breaks at spaces and before dots.
+        rows: an entry per column.
+
+    """
+
+    def __init__(self, columns: Mapping[str, Side], rows: Iterable[Sequence[Entry]]) -> None:
         self.heads = [name.replace(" ", "\n").replace(".", "\n.").split("\n") for name in columns]
         self.sides = [*columns.values()]
-        self.rows = [[((cell, ""),) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        self.rows = [[((entry, ""),) if isinstance(entry, str) else entry for entry in row] for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         columns = [*zip(*self.rows, strict=True)] or [()] * len(self.heads)
         texts = [
-            {*head, *(text for cell in column for text, _ in cell)}
+            {*head, *(text for entry in column for text, _ in entry)}
             for head, column in zip(self.heads, columns, strict=True)
         ]
         widths = [max(map(_width, column)) for column in texts]
-        room = options.max_width - 2
-        gap = next((gap for gap in (2, 1) if sum(widths) + gap * (len(widths) - 1) <= room), 0)
-        if gap or len(self.rows) >= MANY:
-            yield from self._drawn(console, widths, gap or 1)
+        available = options.max_width - 2
+        gap = next((gap for gap in (2, 1) if sum(widths) + gap * (len(widths) - 1) <= available), 0)
+        if gap or len(self.rows) >= MAX_FOLDED_ROWS:
+            yield from self._segments(console, widths, gap or 1)
             return
-        words = [max(_width(word) for text in column for word in (text.split() or [""])) for column in texts]
-        fits = sum(words) + len(words) - 1 <= room
-        yield self._folded([fits and word == width for word, width in zip(words, widths, strict=True)])
+        longest_words = [max(_width(word) for text in column for word in (text.split() or [""])) for column in texts]
+        words_fit = sum(longest_words) + len(longest_words) - 1 <= available
+        yield self.folded([words_fit and word == width for word, width in zip(longest_words, widths, strict=True)])
 
-    def _drawn(self, console: Console, widths: Sequence[int], gap: int) -> Iterator[Segment]:
-        whole, sides = sum(widths) + gap * (len(widths) - 1) + 2, [*zip(widths, self.sides, strict=True)]
-        styles = {style: console.get_style(style) for row in self.rows for cell in row for _, style in cell if style}
+    def _segments(self, console: Console, widths: Sequence[int], gap: int) -> Iterator[Segment]:
+        total, columns = sum(widths) + gap * (len(widths) - 1) + 2, [*zip(widths, self.sides, strict=True)]
+        styles = {style: console.get_style(style) for row in self.rows for entry in row for _, style in entry if style}
         styles["head"] = console.get_style("table.header")
-        yield Segment(" " * whole + "\n")
+        yield Segment(" " * total + "\n")
         for names in [*zip_longest(*(reversed(head) for head in self.heads), fillvalue="")][::-1]:
-            yield from _line([(name, name and "head") for name in names], sides, styles, gap)
-        yield Segment(f" {'─' * (whole - 2)} \n")
+            yield from _line([(name, name and "head") for name in names], columns, styles, gap)
+        yield Segment(f" {'─' * (total - 2)} \n")
         for row in self.rows:
             for parts in zip_longest(*row, fillvalue=("", "")):
-                yield from _line(parts, sides, styles, gap)
-        yield Segment(" " * whole + "\n")
+                yield from _line(parts, columns, styles, gap)
+        yield Segment(" " * total + "\n")
 
-    def _folded(self, whole: Sequence[bool], gap: int = 1) -> Table:
-        """By rich; columns that are to stay `whole` are not folded."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, gap - 1))
+    def folded(self, whole: Sequence[bool], gap: int = 1) -> Table:
+        """Return the same as rich's table, which folds long texts except in the columns that are `whole`."""
+        table = plain_table(compact=True)
+        table.padding = (0, gap - 1, 0, gap - 1)
         for head, side, is_whole in zip(self.heads, self.sides, whole, strict=True):
             table.add_column(Text("\n".join(head)), justify=side, overflow="fold", no_wrap=is_whole)
         for row in self.rows:
-            table.add_row(*(Text("\n").join(Text(text, style) for text, style in cell) for cell in row))
+            table.add_row(*(Text("\n").join(Text(text, style) for text, style in entry) for entry in row))
         return table
 
 
 def _line(
-    parts: Iterable[tuple[str, str]], sides: Iterable[tuple[int, Side]], styles: Mapping[str, Style], gap: int
+    parts: Iterable[tuple[str, str]], columns: Iterable[tuple[int, Side]], styles: Mapping[str, Style], gap: int
 ) -> Iterator[Segment]:
-    """A line of the table: as few segments as there are changes of style."""
+    """Yield a line of the table in as few segments as there are changes of style.
+
+    Args:
+        parts: a text and its style per column.
+        columns: width and side of each column.
+        styles: by name.
+        gap: spaces between columns.
+
+    """
     plain, between = " ", " " * gap
-    for (text, style), (width, side) in zip(parts, sides, strict=True):
-        room = " " * (width - _width(text))
-        plain += room if side == "right" else ""
+    for (text, style), (width, side) in zip(parts, columns, strict=True):
+        padding = " " * (width - _width(text))
+        plain += padding if side == "right" else ""
         if style:
             yield Segment(plain)
             yield Segment(text, styles[style])
             plain = ""
         else:
             plain += text
-        plain += between if side == "right" else room + between
+        plain += between if side == "right" else padding + between
     yield Segment(f"{plain[: 1 - gap or None]}\n")
 
 

@@ -11,7 +11,7 @@ from resexp.config.errors import InputError
 from resexp.console.comparison import ComparisonView
 from resexp.record.result import CellResult, Replicate
 from resexp.stats.verdict import Reference
-from tests.console.test_tables import _text
+from tests.console.results import drawn
 
 TEN = Reference(math.log(10), 0.0, 0.1, 1438)
 NOISE = np.random.default_rng(0).normal(0, 0.1, 100)
@@ -166,25 +166,25 @@ def test_degenerate_comparisons_are_shown_and_serialized(cells):
     (row,) = comparison.rows
     assert row.p_adjusted == 1.0
     json.dumps(comparison.to_json(), allow_nan=False)
-    assert "no p below can reach 0.05" in _text(ComparisonView(comparison)) or row.paired.n == 8
+    assert "no p below can reach 0.05" in drawn(ComparisonView(comparison)) or row.paired.n == 8
 
 
 def test_the_view_fits_80_columns_and_warns_of_missing_seeds_first():
     cells = [_cell(n, r, d, x * 0.1, seeds=range(5), lr=lr) for n, x in (("none", 2), ("pre", 1), ("post", 1.5))
              for r in ("on", "off") for d in (8, 48) for lr in (1e-3, 1e-2)]  # fmt: skip
-    text = _text(ComparisonView(compare_cells("residual=on", "residual=off", cells)))
+    text = drawn(ComparisonView(compare_cells("residual=on", "residual=off", cells)))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert "needs 8 paired seeds; there are 3" in lines[1]
     assert text.index("no p below can reach 0.05") < text.index("A ÷ B")
-    for wanted in ("factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate", "Sensitivity"):
+    for wanted in ("Factorial", "on × post", "seeds 0, 1,", "at the edge", "every learning rate", "Sensitivity"):
         assert wanted in text
 
 
 @pytest.mark.parametrize(("ends", "warned"), [([0.1, 0.1, None], True), ([None] * 3, False), ([0.1] * 3, False)])
 def test_the_view_warns_of_the_interval_if_only_some_seeds_diverged(ends, warned):
     cells = [_cell("pre", loss=ends, seeds=range(3)), _cell("none", loss=[0.2] * 3, seeds=range(3))]
-    assert ("trust p" in _text(ComparisonView(compare_cells("norm=pre", "norm=none", cells)))) == warned
+    assert ("trust p" in drawn(ComparisonView(compare_cells("norm=pre", "norm=none", cells)))) == warned
 
 
 def test_copies_of_a_cell_count_once():

@@ -26,7 +26,7 @@ def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, p
     expected, found = cells_of(resexp, "local"), cells_of(resexp)
     assert {n: c["replicates"] for n, c in found.items()} == {n: c["replicates"] for n, c in expected.items()}
     again = resexp(*SWEEP, f"hydra/launcher={launcher}")
-    assert again.stdout.count("(done before)") == 4
+    assert again.stdout.count("(already done)") == 4
 
     faults = ("depth=1", "norm=pre", "normalizer=layernorm,raises,killed")
     failing = resexp("train", "-m", *faulty, *TINY, *faults, f"hydra/launcher={launcher}", "outputs=faulty")

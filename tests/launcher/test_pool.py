@@ -77,7 +77,7 @@ def test_a_sweep_equals_its_cells_one_by_one(resexp):
     assert basic.returncode == 0, basic.stderr
     assert _numbers(cells_of(resexp)) == _numbers(cells_of(resexp, "single")) == _numbers(cells_of(resexp, "basic"))
     again = resexp(*SWEEP)
-    assert again.stdout.count("(done before)") == 4
+    assert again.stdout.count("(already done)") == 4
 
 
 def test_each_fault_costs_its_own_cell_and_nothing_else(resexp, faulty):
@@ -163,7 +163,7 @@ def test_asked_once_it_saves_and_ends(resexp, started, number):
     _, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (
         130,
-        "resexp: interrupted; the same command goes on with what is missing\n",
+        "resexp: interrupted; the same command resumes it\n",
     )
     cells = cells_of(resexp)
     assert {cell["status"] for cell in cells.values()} == {"interrupted"}

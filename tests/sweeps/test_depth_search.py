@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from resexp.cli.main import main
 from resexp.config.errors import InputError
-from resexp.console.depth import DepthTable, forecast, progress
-from resexp.console.tables import Console
+from resexp.console.depth import DepthTable, forecast, progress_table
 from resexp.stats.depth import TrialOutcome
 from resexp.sweeps.depth_search import arms, first_round
 
@@ -94,7 +94,7 @@ def test_what_was_found_is_shown_at_any_width(composer, width):
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
         console.print(DepthTable([deep, shallow, none, broken]))
-        console.print(progress([deep, shallow, none, broken]))
+        console.print(progress_table([deep, shallow, none, broken]))
     lines = capture.get().splitlines()
     assert all(len(line) <= width for line in lines)
     text = " ".join(" ".join(lines).split())
@@ -102,9 +102,9 @@ def test_what_was_found_is_shown_at_any_width(composer, width):
     assert re.search(r"post\+residual < 4 [\d.]+ or less", text)
     assert "post+plain: a cell at depth 4 is not done" in text
     assert "pre+residual trains deepest: D50 is > 64" in text
-    assert "* the lowest or the highest of the rates tried" in text
+    assert "* the lowest or the highest rate tried" in text
     assert "lr 0.0003 / 0.001 / 0.003, chosen at each depth on seeds 0, 1 and 2." in text
-    assert re.search(r"(\d+) runs in \d+ cells, 0 of them trained now; .* would have taken \d+ more", text)
+    assert re.search(r"(\d+) runs in \d+ cells, 0 of them trained now; .* would have taken \d+ more runs", text)
 
 
 def test_a_dry_run_tells_the_first_round_and_writes_nothing(tmp_path, capsys, composer):
@@ -112,7 +112,7 @@ def test_a_dry_run_tells_the_first_round_and_writes_nothing(tmp_path, capsys, co
     said = " ".join(capsys.readouterr().out.split())
     most = sum(arm.search.max_runs for arm in _arms(composer, "norm=pre", "depth=2,8"))
     assert "3 cells, 3 to train" in said
-    assert f"At most {most} runs of 1 arm." in said
+    assert f"The search takes at most {most} runs for 1 arm." in said
     assert forecast(_arms(composer, "norm=pre", "depth=2,8", *SMALL)) in said
     assert [*tmp_path.iterdir()] == []
 

@@ -70,7 +70,9 @@ def test_a_dry_run_estimates_and_writes_nothing(resexp, tmp_path):
     run = resexp("train", "--dry-run", "-m", *SWEEP)
     assert run.returncode == 0, run.stderr
     assert "4 cells, 4 to train" in run.stdout
-    assert re.search(r"estimate: [\d.]+ s on \d+ workers? of \d+ threads?, up to 0\.\d GB of memory each", run.stdout)
+    assert re.search(
+        r"estimate: [\d.]+ s on \d+ workers? with \d+ threads? each, up to 0\.\d GB of memory per worker", run.stdout
+    )
     assert [*tmp_path.iterdir()] == []
     resexp("train", *TINY, "depth=1", "norm=pre")
     again = resexp("train", "--dry-run", "-m", *SWEEP, "seeds=4")
@@ -149,4 +151,4 @@ def test_the_view_shows_what_runs_and_what_ended(cells, width):
     assert re.search(r"1 +running +failed", text)
     assert "stopping" not in text
     stop.request()
-    assert "Ctrl-C again stops it at once" in _drawn(view, width)
+    assert "Ctrl-C again stops them at once" in _drawn(view, width)
