@@ -1,4 +1,4 @@
-"""One network looked at before it is trained: a pass forward and backward, beside what the theory predicts."""
+"""Probe a network before training: one forward and backward pass, with the prediction of mean-field theory."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,33 +21,39 @@ from resexp.engine.layer_diagnostics import LayerDiagnostics
 from resexp.record.result import finite_or_none
 from resexp.theory import Prediction, predict, trainable_depth, unsupported_reason
 
-DEEPEST = 512
-"""Blocks up to which the theory looks for a limit."""
+MAX_DEPTH = 512
+"""Blocks up to which the theory searches for the trainable depth."""
 
 QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
+"""What is measured."""
 
 
 def probe_cell(cell: Cell) -> ProbeResult:
-    """A cell's replicates before their first step. Raises InputError where data, a class or the device are missing."""
+    """Probe the replicates of a cell at initialization.
+
+    Raises:
+        InputError: data, a class or the device are not available.
+
+    """
     check_available(cell)
     data = load_data(cell)
     with cpu_threads(cell.settings.threads):
         training = build(cell, cell.settings.seed_list, data)
         layer_diagnostics = LayerDiagnostics(Suite(QUANTITIES, ()), training.pack, training.data, training.optimizer)
 
-        def measure(**how: Any) -> Mapping[str, Any]:
-            layer_diagnostics.probe = replace(layer_diagnostics.probe, **how)
+        def measure(**changes: Any) -> Mapping[str, Any]:
+            layer_diagnostics.probe = replace(layer_diagnostics.probe, **changes)
             return layer_diagnostics.measure(0).values
 
-        values, note = _seen(measure)
+        values, note = _measure_with_gradient(measure)
     arm = theory_arm(cell, *(float(np.median(values[name][:, 0])) for name in ("stream_rms", "pair_cosine")))
     reason = no_theory_reason(cell) or unsupported_reason(arm)
-    usual = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
-    advice = "" if usual else "; try norm=pre residual=on"
+    is_default = (cell.choices["norm"], cell.choices["residual"]) == ("pre", "on")
+    advice = "" if is_default else "; try norm=pre residual=on"
     prediction = None if reason else predict(arm)
-    limit = None if reason else trainable_depth(arm, max_depth=DEEPEST)
+    limit = None if reason else trainable_depth(arm, max_depth=MAX_DEPTH)
     depth = limit.depth if limit else math.nan
-    return _probed(values, cell.config, cell.name, prediction, depth, advice, reason, note)
+    return _probe_result(values, cell.config, cell.name, prediction, depth, advice, reason, note)
 
 
 def probe_module(
@@ -56,7 +62,7 @@ def probe_module(
     loss: Callable[[Any, Tensor], Tensor] | None = None,
     blocks: str | None = None,
 ) -> ProbeResult:
-    """As `resexp.probe`."""
+    """Probe a module in training mode; see `resexp.probe`."""
     x, y = batch if isinstance(batch, tuple) else (batch, None)
     if not isinstance(x, Tensor) or not len(x):
         raise InputError("batch: expected a tensor of at least one input, or a pair of it and targets")
@@ -72,32 +78,38 @@ def probe_module(
     )
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            values, note = _seen(lambda **how: Suite(QUANTITIES, ())(replace(probe, **how), expensive=False))
+            suite = Suite(QUANTITIES, ())
+            values, note = _measure_with_gradient(lambda **changes: suite(replace(probe, **changes), expensive=False))
     finally:
         for part, mode in modes.items():
             part.training = mode
     config, name = {"blocks": list(probe.blocks)}, type(module).__name__
-    return _probed(values, config, name, None, math.nan, "", "a module", note)
+    return _probe_result(values, config, name, None, math.nan, "", "a module", note)
 
 
-def _seen(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], str]:
-    """What `measure` finds, without the head where that lets no gradient through; a note that says so."""
+def _measure_with_gradient(measure: Callable[..., Mapping[str, Any]]) -> tuple[dict[str, Array], str]:
+    """Return the values of `measure`, without the head if its gradient is zero, and a note that says so.
+
+    Args:
+        measure: takes changed fields of the Probe, and returns values of replicates by quantity.
+
+    """
     values, note = measure(), ""
     if not values["stream_grad"].any():
         values = measure(headless=True, loss=_along_random_direction)
-        note = "no gradient passes the head yet, so here it is that of the stream's end; "
+        note = "the head passes no gradient yet, so the gradient is taken at the end of the stream; "
     return {name: torch.as_tensor(v, dtype=torch.float64).numpy(force=True) for name, v in values.items()}, note
 
 
 def _along_random_direction(output: Any, _: Tensor) -> Tensor:
-    """The mean over samples of the output along a fixed random direction, as a random head has it."""
+    """A loss without targets: the mean over samples of the output's component along a fixed random direction."""
     first = first_tensor(output)
-    rows = first.reshape(len(first) if first.ndim else 1, -1)
-    direction = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0))
-    return (rows @ direction.to(rows)).mean()
+    output_BD = first.reshape(len(first) if first.ndim else 1, -1)
+    direction_D = torch.randn(output_BD.shape[1], generator=torch.Generator().manual_seed(0))
+    return (output_BD @ direction_D.to(output_BD)).mean()
 
 
-def _probed(
+def _probe_result(
     values: Mapping[str, Array],
     config: Mapping[str, Any],
     name: str,
@@ -118,5 +130,5 @@ def _probed(
     )
     layers = {n: np.median(v, axis=0) for n, v in values.items()}
     limit = measured_depth_limit(backward, layers["pair_cosine"]) if math.isnan(depth) else depth
-    said = note + diagnose(count, forward, backward, layers, limit, advice)
-    return ProbeResult(config, name, forward, backward, layers, finite_or_none(limit), said, reason)
+    diagnosis = note + diagnose(count, forward, backward, layers, limit, advice)
+    return ProbeResult(config, name, forward, backward, layers, finite_or_none(limit), diagnosis, reason)

@@ -1,4 +1,4 @@
-"""One TensorBoard run per cell: means over seeds, their band, the configuration and HParams."""
+"""The TensorBoard run of a cell: means over seeds with bands, the configuration, layer plots and HParams."""
 
 import contextlib
 import threading
@@ -37,22 +37,28 @@ RATIOS = {
     "dead_fraction": "signal/dead_fraction",
     "gradient_ratio": "gradient/first_over_last",
 }
-"""The tags of what `signals` tells of the layers."""
+"""The tags of the layer summaries."""
 
 HPARAMS = ("depth", "width", "activation", "steps", "batch_size")
 FINAL = ("loss_train", "loss_val", "accuracy_val", "trained")
 
-TELLING = {"dataset", "depth", "lr", "norm", "residual"}
-"""Five columns of HParams, which is how many the parallel coordinates show at first."""
+SHOWN_HPARAMS = {"dataset", "depth", "lr", "norm", "residual"}
+"""HParams shown first. The parallel coordinates show five columns by default."""
 
-REDRAW = 60.0
-"""Seconds from one drawing of the layers to the next; the last is drawn at the end."""
+REDRAW_SECONDS = 60.0
+"""Seconds between plots of the layers; the last ones are drawn at the end."""
 
 
 class TensorBoardWriter:
-    """Writes the event file of a cell, from the beginning: what the curves know already, then what is added.
+    """Writes the event file of a cell: first what `curves` and `layers` hold already, then the events that are added.
 
-    It takes the place of those from before: at once, or with `keep_old` when it closes; after an error these stay then.
+    Args:
+        path: the run directory.
+        cell: the cell.
+        curves: its curves, to which events were added before they are added here.
+        layers: its layer diagnostics, likewise.
+        keep_old: whether earlier event files are deleted only when this one is complete. After an error they stay.
+
     """
 
     def __init__(self, path: Path, cell: Cell, curves: Curves, layers: LayerTable, *, keep_old: bool) -> None:
@@ -64,12 +70,12 @@ class TensorBoardWriter:
         self.writer = SummaryWriter(str(path))
         self.writer.add_text("configuration", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(cell.config))}\n```")
         self.writer.add_custom_scalars(
-            _layout([*TAGS.values(), *(_signal_tags(cell) if cell.measured or layers.earlier else ())])
+            _layout([*TAGS.values(), *(_layer_tags(cell) if cell.measured or layers.earlier else ())])
         )
         self.drawn = time.monotonic()
         self._losses(0)
-        for look_step in layers.steps(cell.measured):
-            self._signals(look_step)
+        for measured_step in layers.steps(cell.measured):
+            self._layer_scalars(measured_step)
         for step in np.flatnonzero(np.isfinite(curves.metrics["loss_val"][curves.new, : curves.length]).any(0)):
             self._bands(("loss_val", "accuracy_val"), int(step))
 
@@ -78,12 +84,12 @@ class TensorBoardWriter:
         return self
 
     def _in_thread(self, fault: threading.ExceptHookArgs) -> None:
-        """A full disk reaches the writer's thread first; it is raised again from the next write, and need not print."""
+        """Silence errors of the disk in the writer's thread: the next write raises them again."""
         if not issubclass(fault.exc_type, OSError):
             self.hook(fault)
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
             with contextlib.closing(self.writer):
@@ -98,7 +104,7 @@ class TensorBoardWriter:
         return {*self.path.glob("events.out.tfevents.*")}
 
     def add(self, event: Event) -> None:
-        """Log what an event, already in the curves, brought."""
+        """Log an event whose values are already in the curves or layers."""
         match event:
             case Steps():
                 self._losses(event.first)
@@ -106,19 +112,19 @@ class TensorBoardWriter:
             case Validation() | End():
                 self._bands(("loss_val", "accuracy_val"), event.step)
             case Layers():
-                self._signals(event.step)
-                if time.monotonic() - self.drawn > REDRAW:
+                self._layer_scalars(event.step)
+                if time.monotonic() - self.drawn > REDRAW_SECONDS:
                     self._draw()
 
     def _losses(self, first: int) -> None:
-        """Log the minibatches from step `first` to the last that is known."""
+        """Log the minibatches from step `first` to the last one recorded."""
         for step in range(first, self.curves.length):
             if step % self.cell.settings.log_every == 0 or step == self.cell.settings.steps - 1:
                 self._bands(("loss", "accuracy", "grad_norm"), step)
                 self.writer.add_scalar("schedule/lr", self.curves.metrics["lr"][-1, step], step)
 
     def _bands(self, names: tuple[str, ...], step: int) -> None:
-        """Mean, min and max over the finite replicates, and how many these are."""
+        """Log mean, min and max over the finite replicates, and their number."""
         for name in names:
             self._band(TAGS[name], self.curves.metrics[name][:, step], step)
         if "loss" in names:
@@ -131,41 +137,40 @@ class TensorBoardWriter:
             self.writer.add_scalar(f"seeds/{tag}/min", finite.min(), step)
             self.writer.add_scalar(f"seeds/{tag}/max", finite.max(), step)
 
-    def _signals(self, step: int) -> None:
-        """What the layers tell in a few numbers, and what was measured of the network as a whole."""
-        known = profiles(self.layers.columns() or {})
-        for name, values in layer_summaries(known, step).items():
+    def _layer_scalars(self, step: int) -> None:
+        """Log the layer summaries and the network-wide quantities."""
+        by_quantity = profiles(self.layers.columns() or {})
+        for name, values in layer_summaries(by_quantity, step).items():
             self._band(RATIOS[name], values, step)
-        for name, profile in known.items():
+        for name, profile in by_quantity.items():
             if profile.is_network_wide and (profile.steps == step).any():
                 self._band(f"{quantity_display(name).tab}/{name}", profile.values[profile.steps == step].ravel(), step)
 
     def _draw(self) -> None:
-        """Two pictures for each quantity that layers have."""
-        seen = profiles(self.layers.columns() or {})
-        known = {n: p for n, p in seen.items() if not p.is_network_wide and np.isfinite(p.values).any()}
-        if known:
-            from resexp.figures.layers import heatmap, pixels
-            from resexp.figures.layers import profile as lines
+        """Log a heatmap and a profile of each quantity that layers have."""
+        by_quantity = profiles(self.layers.columns() or {})
+        drawn = {n: p for n, p in by_quantity.items() if not p.is_network_wide and np.isfinite(p.values).any()}
+        if drawn:
+            from resexp.figures import layers as figures
 
-            self.drawn, theory = time.monotonic(), predict_profiles(self.cell, seen)
-            for name, found in known.items():
-                shown, line = quantity_display(name), partial(lines, theory_N=theory.get(name))
-                for kind, draw in (("heatmap", heatmap), ("profile", line)):
-                    axes = (found.steps.tolist(), found.layers.tolist())
-                    figure = draw(found.median, *axes, title=shown.title, log=shown.log)
-                    tag = f"{shown.tab}/{name}/{kind}"
-                    self.writer.add_image(tag, pixels(figure), int(found.steps[-1]), dataformats="HWC")
+            self.drawn, theory = time.monotonic(), predict_profiles(self.cell, by_quantity)
+            for name, profile in drawn.items():
+                display, steps = quantity_display(name), profile.steps.tolist()
+                draw_profile = partial(figures.profile, theory_N=theory.get(name))
+                for plot, draw in (("heatmap", figures.heatmap), ("profile", draw_profile)):
+                    figure = draw(profile.median, steps, profile.layers.tolist(), title=display.title, log=display.log)
+                    tag, image = f"{display.tab}/{name}/{plot}", figures.pixels(figure)
+                    self.writer.add_image(tag, image, steps[-1], dataformats="HWC")
 
 
-def _signal_tags(cell: Cell) -> list[str]:
-    """The tags of all scalars that the layers of a cell may bring."""
-    whole = [f"{quantity_display(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
-    return [*RATIOS.values(), *whole]
+def _layer_tags(cell: Cell) -> list[str]:
+    """Return the tags of all scalars that diagnostics of a cell may log."""
+    network_wide = [f"{quantity_display(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
+    return [*RATIOS.values(), *network_wide]
 
 
 def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
-    """A tab for each first word of the tags, a chart with its band for each tag."""
+    """Return custom-scalar tabs: one for each first word of the tags, with a chart and its band for each tag."""
     tabs = [tab for tab in TABS if any(tag.startswith(f"{tab}/") for tag in tags)]
     return {
         tab.capitalize(): {
@@ -175,18 +180,18 @@ def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:
     }
 
 
-def _telling_first(columns: Any) -> Any:
-    """The columns of HParams, marked so that TensorBoard puts the telling ones first."""
-    about = columns.value[0].metadata.plugin_data
-    data = HParamsPluginData.FromString(about.content)
+def _with_shown_first(experiment: Any) -> Any:
+    """Mark the columns of an HParams summary so that TensorBoard puts SHOWN_HPARAMS first."""
+    plugin_data = experiment.value[0].metadata.plugin_data
+    data = HParamsPluginData.FromString(plugin_data.content)
     for column in data.experiment.hparam_infos:
-        column.differs = column.name in TELLING
-    about.content = data.SerializeToString()
-    return columns
+        column.differs = column.name in SHOWN_HPARAMS
+    plugin_data.content = data.SerializeToString()
+    return experiment
 
 
 def write_summary(path: Path, cell: Cell, result: CellResult) -> None:
-    """Log the final metrics and HParams of a cell, in its run."""
+    """Log the final metrics and HParams of a cell in its run directory."""
     means = {
         name: mean(getattr(r, name) for r in result.replicates) for name in ("loss_train", "loss_val", "accuracy_val")
     }
@@ -194,14 +199,14 @@ def write_summary(path: Path, cell: Cell, result: CellResult) -> None:
     final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
     settings = {name: getattr(cell.settings, name) for name in HPARAMS}
     lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
-    known = layer_summaries(profiles(RunDir(path).layers() or {}), 0)
-    first = {f"init/{name}": mean(map(float, values)) for name, values in known.items()}
-    final |= {tag: value for tag, value in first.items() if value is not None}
+    summaries = layer_summaries(profiles(RunDir(path).layers() or {}), 0)
+    initial = {f"init/{name}": mean(map(float, values)) for name, values in summaries.items()}
+    final |= {tag: value for tag, value in initial.items() if value is not None}
     columns = [*(f"final/{name}" for name in FINAL), *(f"init/{name}" for name in SUMMARIES)]
     with SummaryWriter(str(path)) as writer:
         # every run lists the same keys and metrics: TensorBoard takes its columns from the first that it reads
-        listed, *values = hparams({**cell.choices, **settings, **lr}, dict.fromkeys(columns))
-        for summary in (_telling_first(listed), *values):
+        experiment, *values = hparams({**cell.choices, **settings, **lr}, dict.fromkeys(columns))
+        for summary in (_with_shown_first(experiment), *values):
             writer._get_file_writer().add_summary(summary)
         for tag, value in final.items():
-            writer.add_scalar(tag, value, 0 if tag in first else cell.settings.steps)
+            writer.add_scalar(tag, value, 0 if tag in initial else cell.settings.steps)

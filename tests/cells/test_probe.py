@@ -1,4 +1,4 @@
-"""The probe: what it measures, what it says, and that any module can be looked into."""
+"""The probe: its measurements and diagnoses, of cells and of any module."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from resexp.cli.main import main
 from resexp.config.errors import InputError
 from resexp.theory import Arm, trainable_depth
 
-ARMS = {  # of digits at depth 48: whether it should train, and why not
+ARMS = {  # at depth 48 on digits: why the arm should not train; None if it should
     ("none", "on"): "gradient grows by 1.4",
     ("none", "off"): "inputs become parallel",
     ("pre", "on"): None,
@@ -28,19 +28,19 @@ ARMS = {  # of digits at depth 48: whether it should train, and why not
 @pytest.mark.parametrize(
     ("norm", "residual"), [pytest.param(*arm, marks=[] if arm == ("pre", "on") else pytest.mark.slow) for arm in ARMS]
 )
-def test_five_of_six_arms_are_told_to_fail_at_depth_48(cell, norm, residual):
-    """The matrix, where the same cells are trained, has it so."""
+def test_five_of_six_arms_are_predicted_to_fail_at_depth_48(cell, norm, residual):
+    """Training the same cells, as the matrix sweep does, confirms it."""
     found = probe_cell(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
-    why = ARMS[norm, residual]
-    assert ("should train" in found.diagnosis) == (why is None)
-    if why:
-        assert why in found.diagnosis
+    reason = ARMS[norm, residual]
+    assert ("should train" in found.diagnosis) == (reason is None)
+    if reason:
+        assert reason in found.diagnosis
         assert found.diagnosis.endswith("try norm=pre residual=on")
         assert found.predicted_trainable_depth < 48
 
 
 @pytest.mark.parametrize("norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pre", "post"))])
-def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
+def test_measured_gains_agree_with_the_theory(cell, norm):
     found = probe_cell(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
     for gain in (found.gain_forward, found.gain_backward):
         assert gain.low < gain.measured < gain.high
@@ -48,17 +48,17 @@ def test_what_is_measured_is_what_the_theory_predicts(cell, norm):
 
 
 @pytest.mark.slow
-def test_one_seed_has_no_interval_and_a_dead_network_says_so(cell):
+def test_one_seed_has_no_interval_and_a_dead_network_is_diagnosed(cell):
     one = probe_cell(cell("norm=pre", "seeds=1"))
     assert one.gain_forward.low is None
     assert one.gain_forward.measured > 0
     fixup = probe_cell(cell("residual=fixup"))
-    assert "no gradient passes the head" in fixup.diagnosis
+    assert "the head passes no gradient" in fixup.diagnosis
     assert fixup.gain_backward.measured == pytest.approx(1.0)  # so do its branches
     assert "cannot train" in probe_cell(cell("depth=300", "width=8")).diagnosis
 
 
-def test_what_the_theory_does_not_know_is_said(cell):
+def test_a_cell_outside_the_theory_reports_the_reason(cell):
     for given, reason in (
         (("model=conv", "width=8"), "model=conv"),
         (("norm=pre", "normalizer._target_=torch.nn.LayerNorm"), "torch.nn.LayerNorm"),
@@ -70,7 +70,7 @@ def test_what_the_theory_does_not_know_is_said(cell):
         assert found.gain_forward.measured > 0
 
 
-def test_json(capsys):
+def test_json_of_a_multirun(capsys):
     given = ["norm=none,pre", "depth=3", "width=8", "batch_size=16", "seeds=2"]
     assert main(["probe", "-m", "--json", *given]) == 0
     cells = json.loads(capsys.readouterr().out)
@@ -83,7 +83,7 @@ def test_json(capsys):
 
 
 @pytest.mark.parametrize("width", [80, pytest.param(160, marks=pytest.mark.slow)])
-def test_on_a_terminal(capsys, monkeypatch, width):
+def test_the_table_fits_the_terminal(capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     for given in (["norm=pre"], ["-m", "norm=none,pre,post", "residual=on,off"]):
         assert main(["probe", *given, "depth=8", "width=16", "seeds=1"]) == 0
@@ -92,7 +92,7 @@ def test_on_a_terminal(capsys, monkeypatch, width):
         assert all(len(line) <= width for line in out.splitlines())
 
 
-def test_bad_input_is_one_line(capsys):
+def test_bad_input_is_reported_in_one_line(capsys):
     for given in (["norm=pree"], ["norm=none,pre"], ["--jsn"]):
         assert main(["probe", *given]) == 2
         assert capsys.readouterr().err.count("\n") == 1
@@ -115,7 +115,7 @@ def _encoder():
         (_encoder, (4, 10, 32), 6),
     ],
 )
-def test_any_module_with_repeated_blocks(make, shape, count):
+def test_any_module_with_repeated_blocks_can_be_probed(make, shape, count):
     torch.manual_seed(0)
     module = make().eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
@@ -123,13 +123,13 @@ def test_any_module_with_repeated_blocks(make, shape, count):
     assert found.depth == count
     assert found.gain_forward.measured > 0
     assert found.gain_backward.measured > 0
-    assert ("no gradient passes the head" in found.diagnosis) == (make is _vit)
+    assert ("the head passes no gradient" in found.diagnosis) == (make is _vit)
     assert np.isfinite(found.layers["weight_grad"]).all()
     assert not module.training
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
-def test_a_module_with_targets_and_named_blocks():
+def test_a_module_is_probed_with_targets_and_named_blocks():
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -152,7 +152,7 @@ def test_a_module_with_targets_and_named_blocks():
 
 
 class _Several(nn.Module):
-    """Gives more than one output, of which `shape` makes the first."""
+    """Returns more than one output; `shape` makes the first."""
 
     def __init__(self, shape):
         super().__init__()
@@ -165,7 +165,7 @@ class _Several(nn.Module):
         return self.shape(x)
 
 
-def test_outputs_of_any_kind():
+def test_modules_may_return_any_structure():
     torch.manual_seed(0)
     whole, x = _Several(lambda h: h), torch.randn(6, 8)
     plain = resexp.probe(whole, x).layers["stream_grad"]
@@ -196,7 +196,7 @@ def test_each_part_of_a_module_keeps_its_mode():
     assert module.training
 
 
-def test_what_a_network_overwrites_was_seen_before():
+def test_streams_that_are_overwritten_in_place_are_measured_before():
     class Net(nn.Module):
         def __init__(self, inplace):
             super().__init__()
@@ -220,7 +220,7 @@ def test_what_a_network_overwrites_was_seen_before():
         np.testing.assert_allclose(values, seen[1][name], rtol=1e-5, err_msg=name)
 
 
-def test_inputs_that_are_parallel_from_the_start_tell_nothing():
+def test_inputs_parallel_from_the_start_give_no_depth_limit():
     torch.manual_seed(0)
     assert "parallel" not in resexp.probe(_Several(lambda h: h), torch.randn(1, 8).repeat(6, 1)).diagnosis
     assert trainable_depth(Arm(depth=1, residual="off", cosine=1 - 1e-7)).correlation == math.inf

@@ -1,4 +1,4 @@
-"""A training that stops, however it stops, goes on from its checkpoint and ends with the very same numbers."""
+"""A training that was stopped or killed resumes from its checkpoint and ends with the same numbers bitwise."""
 
 from pathlib import Path
 
@@ -26,11 +26,11 @@ VARIANTS = [
 
 
 class Killed(BaseException):
-    """Ends a training as a killed process would: no result is written."""
+    """Ends a training as if its process were killed: no result is written."""
 
 
-def _stopped(cell, step, *, kill=False):
-    """Train until `step` steps are known, then ask to stop, or die."""
+def train_until(cell, step, *, kill=False):
+    """Train `step` steps, then request a stop, or end as if killed."""
     stop = Stop()
 
     def on_event(event):
@@ -43,8 +43,8 @@ def _stopped(cell, step, *, kill=False):
         train(cell, on_event, stop=stop)
 
 
-def _resumed(cell):
-    """Train on; the result, the step it went on from, and the notes."""
+def _resume(cell):
+    """Resume a training; return the result, the first step and the notes."""
     events = []
     result = train(cell, events.append)
     (started,) = [e for e in events if isinstance(e, CellStart) and e.role == "cell"]
@@ -69,13 +69,13 @@ def _assert_same(one, other):
         ),
     ],
 )
-def test_resumed_at_any_step_it_equals_the_undisturbed(cell, more, kill):
+def test_a_training_resumed_at_any_step_equals_an_uninterrupted_one(cell, more, kill):
     whole = train(cell(*EACH_STEP, *more, "outputs=whole"))
     for step in (1, 2, 5):
         small = cell(*EACH_STEP, *more)
-        _stopped(small, step, kill=kill)
+        train_until(small, step, kill=kill)
         assert next(scan([small.path])).status == "interrupted"
-        result, start, notes = _resumed(cell(*more, "norm=pre"))
+        result, start, notes = _resume(cell(*more, "norm=pre"))
         assert (start, notes) == (step - kill, []) if step > kill else (0, [])
         _assert_same(result, whole)
         assert not [*small.path.glob("checkpoint-*")]
@@ -83,10 +83,10 @@ def test_resumed_at_any_step_it_equals_the_undisturbed(cell, more, kill):
         (small / "result.json").unlink()
 
 
-def test_the_curves_of_a_resumed_cell_have_no_gap_and_no_doubled_point(cell):
+def test_curves_of_a_resumed_cell_have_no_gaps_or_duplicates(cell):
     small = cell(*EACH_STEP, "log_every=1", "eval_every=1")
-    _stopped(small, 2, kill=True)
-    _stopped(small, 4)
+    train_until(small, 2, kill=True)
+    train_until(small, 4)
     train(small)
     events = EventAccumulator(str(small.path), size_guidance={"scalars": 0})
     events.Reload()
@@ -100,20 +100,20 @@ def test_the_curves_of_a_resumed_cell_have_no_gap_and_no_doubled_point(cell):
 @pytest.mark.parametrize(
     "damage", ["flipped", *(pytest.param(d, marks=pytest.mark.slow) for d in ("cut", "empty", "foreign"))]
 )
-def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_used(cell, damage):
+def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(cell, damage):
     whole = train(cell(*EACH_STEP, "outputs=whole"))
     small = cell(*EACH_STEP)
-    _stopped(small, 4)
+    train_until(small, 4)
     older, newest = sorted(small.path.glob("checkpoint-*"))
     content = newest.read_bytes()
     if damage == "foreign":
         other = cell("norm=post", "checkpoint_every=0")
-        _stopped(other, 4)
+        train_until(other, 4)
         content = sorted(other.path.glob("checkpoint-*"))[-1].read_bytes()
     middle = len(content) // 2
     flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
     newest.write_bytes({"cut": content[:-9], "flipped": flipped, "empty": b"", "foreign": content}[damage])
-    result, start, notes = _resumed(small)
+    result, start, notes = _resume(small)
     assert (older.name, start) == ("checkpoint-000000003.pt", 3)
     assert notes == result.notes
     assert notes[0].startswith("set aside checkpoint-000000004.pt: ")
@@ -122,20 +122,20 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_used(cell, damage)
 
 
 @pytest.mark.slow
-def test_of_what_is_asked_a_checkpoint_gives_its_part(cell):
+def test_seeds_with_a_checkpoint_resume_and_the_others_start_anew(cell):
     whole = train(cell(*EACH_STEP, "seeds=4", "outputs=whole"))
     small = cell(*EACH_STEP, "seeds=[1,3]")
-    _stopped(small, 4)
+    train_until(small, 4)
     events = []
     result = train(cell("norm=pre", "seeds=4"), events.append)
     assert [(e.seeds, e.step) for e in events if isinstance(e, CellStart)] == [((1, 3), 4), ((0, 2), 0)]
     _assert_same(result, whole)
 
 
-def test_fewer_seeds_and_fresh_start_again(cell):
+def test_fewer_seeds_or_fresh_start_from_step_0(cell):
     for again in ("seeds=2", "fresh=true"):
-        _stopped(cell(*EACH_STEP), 4)
-        assert _resumed(cell("norm=pre", again))[1] == 0
+        train_until(cell(*EACH_STEP), 4)
+        assert _resume(cell("norm=pre", again))[1] == 0
         (cell("norm=pre").path / "result.json").unlink()
 
 
@@ -143,7 +143,7 @@ def test_fewer_seeds_and_fresh_start_again(cell):
     ("keep", "weights", "checkpoints"), [("auto", 3, 0), ("none", 0, 0), ("weights", 3, 0), ("all", 3, 6)]
 )
 @pytest.mark.slow
-def test_what_stays_at_the_end(cell, keep, weights, checkpoints):
+def test_keep_checkpoints_decides_which_weights_and_checkpoints_stay(cell, keep, weights, checkpoints):
     small = cell(*EACH_STEP, f"keep_checkpoints={keep}")
     train(small)
     assert len([*small.path.glob("checkpoint-*")]) == checkpoints
@@ -151,8 +151,7 @@ def test_what_stays_at_the_end(cell, keep, weights, checkpoints):
     assert [f.name for f in files] == [f"seed{s:04d}.pt" for s in range(weights)]
 
 
-def test_the_weights_that_stay_are_those_that_were_judged(cell):
-    """They load into the plain module, which then has the recorded validation loss."""
+def test_saved_weights_load_into_the_plain_module_and_reproduce_its_validation_loss(cell):
     small = cell("norm=pre", "precision=float64")
     result = train(small)
     data = load_data(small)

@@ -1,4 +1,4 @@
-"""A cell from run to record: what is skipped, added, failed, interrupted, and what lies on the disk."""
+"""Training a cell: skipped, added, failed and interrupted seeds, and the files on disk."""
 
 import contextlib
 import dataclasses
@@ -20,8 +20,8 @@ from resexp.stats.verdict import Reference
 pytestmark = pytest.mark.usefixtures("references")
 
 
-class Callback:
-    """Keeps the events; raises at the first that `stop` is true of."""
+class Recorder:
+    """A callback that keeps the events, and raises `fault` at the first event for which `stop` is true."""
 
     def __init__(self, stop=lambda event: False, fault=KeyboardInterrupt):
         self.events, self.stop, self.fault = [], stop, fault
@@ -48,9 +48,9 @@ def test_a_cell_is_recorded(cell):
     assert all(r.steps == 6 and r.finite for r in result.replicates)
     names = {p.name.split(".")[0] for p in small.path.iterdir() if not p.name.startswith(".")}
     assert names == {"config", "run", "result", "steps", "events", "weights"}
-    about = json.loads((small.path / "run.json").read_text())
-    assert about["id"] == small.id
-    (training,) = about["trainings"]
+    run = json.loads((small.path / "run.json").read_text())
+    assert run["id"] == small.id
+    (training,) = run["trainings"]
     assert training["versions"]["torch"]
     assert training["command"]
     assert (training["seeds"], training["mode"]) == ([0, 1, 2], "vmap")
@@ -67,22 +67,22 @@ def test_the_recorded_configuration_makes_the_same_cell_again(cell, composer, tm
     assert stored == small.config
 
 
-def test_what_is_done_is_not_trained_again(cell):
-    first, on_event = train(cell("norm=pre")), Callback()
+def test_a_done_cell_is_trained_again_only_if_fresh(cell):
+    first, on_event = train(cell("norm=pre")), Recorder()
     again = train(cell("norm=pre"), on_event)
     assert not on_event.started()
     assert again == first
     assert on_event.events == [CellEnd("cell", again, ())]
-    on_event = Callback()
+    on_event = Recorder()
     fresh = train(cell("norm=pre", "fresh=true"), on_event)
     assert len(on_event.started()) == 1
     assert fresh.replicates == first.replicates
 
 
-def test_more_seeds_train_only_the_missing_ones(cell):
+def test_only_missing_seeds_are_trained(cell):
     train(cell("norm=pre", "seeds=2"))
     before = RunDir(cell("norm=pre").path).steps()
-    on_event = Callback()
+    on_event = Recorder()
     more = train(cell("norm=pre", "seeds=4"), on_event)
     assert on_event.started()[0].seeds == (2, 3)
     assert on_event.started()[0].reused == (0, 1)
@@ -96,10 +96,10 @@ def test_more_seeds_train_only_the_missing_ones(cell):
     assert [r.seed for r in train(cell("norm=pre", "seeds=[3,1]")).replicates] == [1, 3]
 
 
-def test_an_interruption_keeps_what_was_read(cell):
+def test_an_interrupted_cell_keeps_its_curves(cell):
     small = cell("norm=pre")
     with pytest.raises(KeyboardInterrupt):
-        train(small, Callback(_at(2)))
+        train(small, Recorder(_at(2)))
     (result,) = scan([small.path.parent])
     assert result.status == "interrupted"
     assert [r.steps for r in result.replicates] == [4, 4, 4]
@@ -111,41 +111,41 @@ def test_an_interruption_keeps_what_was_read(cell):
     assert not events & {*small.path.glob("events.*")}
 
 
-def test_an_interrupted_addition_leaves_what_was_done(cell):
+def test_interrupting_added_seeds_leaves_the_result_unchanged(cell):
     small = cell("norm=pre", "seeds=2")
     before = train(small)
     events = {*small.path.glob("events.*")}
     for fault in (KeyboardInterrupt, RuntimeError):
         with contextlib.suppress(KeyboardInterrupt):
-            train(cell("norm=pre", "seeds=4"), Callback(_at(2), fault))
+            train(cell("norm=pre", "seeds=4"), Recorder(_at(2), fault))
         assert RunDir(small.path).result(small.path.parent.parent.parent) == before
         assert {*small.path.glob("events.*")} == events
 
 
-def test_a_fault_is_a_result_and_is_tried_again(cell):
+def test_a_failed_cell_is_recorded_and_trained_again(cell):
     small = cell("norm=pre")
-    result = train(small, Callback(_at(2), RuntimeError("out of luck")))
+    result = train(small, Recorder(_at(2), RuntimeError("out of luck")))
     assert result.status == "failed"
     assert result.error.startswith("RuntimeError: out of luck (test_run.py:")
     assert next(scan([small.path])).status == "failed"
     assert train(small).status == "done"
 
 
-def test_an_interrupted_measurement_of_the_bar_loses_nothing(cell, references):
+def test_interrupting_the_reference_keeps_the_trained_cell(cell, references):
     shutil.rmtree(references)
     small = cell("norm=pre")
     with pytest.raises(KeyboardInterrupt):
-        train(small, Callback(lambda e: isinstance(e, CellStart) and e.role == "reference"))
+        train(small, Recorder(lambda e: isinstance(e, CellStart) and e.role == "reference"))
     (result,) = scan([small.path])
     assert (result.status, len(result.replicates), result.reference) == ("done", 3, None)
-    on_event = Callback()
+    on_event = Recorder()
     judged = train(small, on_event)
     assert not on_event.started()
     assert judged.reference.measured
     assert judged.replicates == result.replicates
 
 
-def test_a_failed_attempt_never_replaces_what_is_done(cell):
+def test_a_failure_never_replaces_a_done_result(cell):
     small = cell("norm=pre")
     train(small)
     wrong = cell("norm=pre", "seeds=5", "device=cuda:99")
@@ -155,8 +155,8 @@ def test_a_failed_attempt_never_replaces_what_is_done(cell):
 
 
 @pytest.mark.slow
-def test_a_diverged_replicates_record_does_not_depend_on_its_pack(cell):
-    """Seeds blow up at steps of their own, and a pack goes on until its last one has."""
+def test_the_record_of_a_diverged_replicate_does_not_depend_on_its_pack(cell):
+    """Seeds diverge at different steps, and a pack is trained until all have."""
     wild = ("optimizer=sgd", "optimizer.lr=1e30", "steps=40", "log_every=2")
     alone, both = train(cell(*wild, "seeds=[1]", "outputs=a")), train(cell(*wild, "seeds=2", "outputs=b"))
     assert alone.replicates == [r for r in both.replicates if r.seed == 1]
@@ -175,7 +175,7 @@ def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):
     assert next(scan([wrong.path])).error == result.error
 
 
-def test_another_cell_in_its_place_is_never_reused(cell):
+def test_a_directory_of_another_cell_is_refused(cell):
     small = cell("norm=pre")
     train(small)
     for name in ("result.json", "run.json"):
@@ -192,7 +192,7 @@ def _flip(file):
 
 
 @pytest.mark.slow
-def test_added_seeds_without_readable_steps_train_all(cell):
+def test_all_seeds_are_trained_again_if_the_step_file_is_unreadable(cell):
     small = cell("norm=pre", "seeds=3")
     for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage"), _flip):
         train(cell("norm=pre", "seeds=2", "fresh=true"))
@@ -206,7 +206,7 @@ def test_added_seeds_without_readable_steps_train_all(cell):
 @pytest.mark.parametrize(
     "content", ["{}", *(pytest.param(c, marks=pytest.mark.slow) for c in ("", "[" * 100_000, '{"id": NaN}', "\x00"))]
 )
-def test_one_damaged_cell_hides_no_other(cell, content):
+def test_a_damaged_cell_hides_no_other_cell(cell, content):
     bad, good = cell("norm=pre"), cell("norm=post", "seeds=1")
     for small in (bad, good):
         train(small)
@@ -244,7 +244,7 @@ def test_a_damaged_result_is_never_overwritten(cell, damage):
     assert (small.path / "damaged-result.json").read_bytes() == stored
 
 
-def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):
+def test_a_clock_running_backwards_changes_nothing(cell, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     whole = train(cell("norm=pre", "outputs=whole"))
@@ -252,7 +252,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):
     monkeypatch.setattr("time.time", lambda: next(hours))
     small = cell("norm=pre", "checkpoint_every=0")
     with pytest.raises(KeyboardInterrupt):
-        train(small, Callback(_at(4)))
+        train(small, Recorder(_at(4)))
     assert train(small).replicates == whole.replicates
     events = EventAccumulator(str(small.path))
     events.Reload()
@@ -260,14 +260,14 @@ def test_a_clock_that_goes_backwards_changes_nothing(cell, monkeypatch):
     assert events.Scalars("final/trained")
 
 
-def test_a_result_alone_is_enough(cell):
+def test_a_cell_is_read_from_its_result_file_alone(cell):
     small = cell("norm=pre")
     result = train(small)
     (small.path / "run.json").unlink()
     assert [*scan([small.path.parents[2]])] == [result]
 
 
-def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
+def test_a_non_finite_replicate_is_diverged(cell):
     wild = train(cell("optimizer=sgd", "optimizer.lr=1e30", "steps=6", "eval_every=1"))
     assert wild.status == "done"
     assert [wild.verdict(r) for r in wild.replicates] == ["diverged"] * 3
@@ -277,10 +277,10 @@ def test_a_replicate_that_is_not_finite_is_counted_as_diverged(cell):
 
 def test_the_reference_is_measured_once(cell, tmp_path, references):
     shutil.rmtree(references)
-    watches = [Callback(), Callback()]
-    for on_event, norm in zip(watches, ("pre", "post"), strict=True):
+    recorders = [Recorder(), Recorder()]
+    for on_event, norm in zip(recorders, ("pre", "post"), strict=True):
         train(cell(f"norm={norm}"), on_event)
-    trained = [[e for e in w.events if isinstance(e, CellStart) and e.role == "reference"] for w in watches]
+    trained = [[e for e in w.events if isinstance(e, CellStart) and e.role == "reference"] for w in recorders]
     assert [e.cell.settings.seed_list for e in trained[0]] == [(1000, 1001, 1002)] * 3
     assert trained[1] == []
     assert {e.cell.options["optimizer"]["lr"] for e in trained[0]} == {1e-3, 3e-3, 3e-4}
@@ -296,7 +296,7 @@ def test_verdicts_are_computed_on_reading(cell):
     assert hard.verdict(first) != "trained"
 
 
-def test_frames(cell):
+def test_load_returns_data_frames(cell):
     train(cell("norm=pre"))
     train(cell("norm=post", "seeds=2"))
     cells, replicates, steps, _ = resexp.load("outputs")
@@ -314,7 +314,7 @@ def test_frames(cell):
         resexp.load("nowhere")
 
 
-def test_python_does_what_the_command_does(cell, tmp_path):
+def test_the_python_api_trains_like_the_command(cell, tmp_path):
     result = resexp.train(
         "optimizer.lr=2e-3",
         norm="pre",
@@ -333,7 +333,7 @@ def test_python_does_what_the_command_does(cell, tmp_path):
         resexp.train(dept=2)
 
 
-def test_what_training_took_is_recorded(cell, references):
+def test_the_cost_of_training_is_recorded(cell, references):
     costs = {norm: train(cell(f"norm={norm}", "steps=8")).cost for norm in ("none", "pre")}
     none, pre = costs["none"], costs["pre"]
     assert RunDir(cell("norm=pre", "steps=8").path).result().cost == pre

@@ -1,4 +1,4 @@
-"""Event files, read back with TensorBoard's own reader; a real server on loopback."""
+"""Event files, read with TensorBoard's own reader and served by a real server on loopback."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def _read(path):
     return events
 
 
-def test_curves_are_means_with_their_band(cell):
+def test_curves_are_means_with_bands(cell):
     small = cell("norm=pre", "log_every=1")
     train(small)
     events, steps = _read(small.path), RunDir(small.path).steps()
@@ -52,7 +52,7 @@ def test_curves_are_means_with_their_band(cell):
     assert events.Scalars("seeds/finite")[-1].value == 3
 
 
-def test_configuration_hparams_and_layout_lie_in_the_one_run(cell):
+def test_configuration_hparams_and_layout_are_in_one_run(cell):
     small = cell("norm=pre")
     result = train(small)
     events = _read(small.path)
@@ -69,7 +69,7 @@ def test_configuration_hparams_and_layout_lie_in_the_one_run(cell):
     assert [p for p in small.path.rglob("events.*") if p.parent != small.path] == []
 
 
-def test_added_seeds_leave_no_doubled_points(cell):
+def test_added_seeds_leave_no_duplicate_points(cell):
     train(cell("norm=pre", "seeds=1"))
     train(cell("norm=pre", "seeds=3"))
     events = _read(cell("norm=pre").path)
@@ -80,15 +80,15 @@ def test_added_seeds_leave_no_doubled_points(cell):
 LIGHT = ("stream_rms", "stream_grad", "weight_grad", "update_ratio", "dead_fraction", "branch_skip")
 
 
-def test_the_layers_are_two_pictures_a_quantity_and_a_few_scalars(cell):
+def test_layers_are_logged_as_two_images_per_quantity_and_summary_scalars(cell):
     small = cell("norm=pre", "diagnostics=light")
     train(small)
     events = _read(small.path)
-    pictures = events.Tags()["images"]
-    assert sorted(p.split("/")[1:] for p in pictures) == sorted([q, k] for q in LIGHT for k in ("heatmap", "profile"))
-    assert {p.split("/")[0] for p in pictures} == {"signal", "gradient"}
-    picture = events.Images("signal/stream_rms/heatmap")[-1]
-    assert (picture.step, picture.width, picture.height) == (6, 640, 360)
+    images = events.Tags()["images"]
+    assert sorted(p.split("/")[1:] for p in images) == sorted([q, k] for q in LIGHT for k in ("heatmap", "profile"))
+    assert {p.split("/")[0] for p in images} == {"signal", "gradient"}
+    image = events.Images("signal/stream_rms/heatmap")[-1]
+    assert (image.step, image.width, image.height) == (6, 640, 360)
     rms = load(small.path).layers.query("quantity == 'stream_rms'").pivot_table("value", ["step", "seed"], "layer")
     gain = ((rms[2] / rms[0]) ** 0.5).groupby("step").mean()
     shown = events.Scalars("signal/rms_gain")
@@ -101,7 +101,7 @@ def test_the_layers_are_two_pictures_a_quantity_and_a_few_scalars(cell):
 
 
 @pytest.mark.slow
-def test_every_run_has_the_same_columns(cell):
+def test_every_run_has_the_same_hparams_columns(cell):
     columns = []
     for level in ("off", "light"):
         small = cell("norm=pre", "seeds=1", f"diagnostics={level}", f"outputs={level}")
@@ -114,7 +114,7 @@ def test_every_run_has_the_same_columns(cell):
 
 
 @pytest.mark.slow
-def test_a_seed_that_is_added_without_looks_leaves_those_of_the_others(cell):
+def test_seeds_added_without_diagnostics_keep_the_measurements_of_the_others(cell):
     train(cell("norm=pre", "seeds=2", "diagnostics=light"))
     train(cell("norm=pre", "seeds=3"))
     events = _read(cell("norm=pre").path)
@@ -122,8 +122,8 @@ def test_a_seed_that_is_added_without_looks_leaves_those_of_the_others(cell):
     assert "signal/stream_rms/heatmap" in events.Tags()["images"]
 
 
-def test_a_plain_networks_branch_has_no_picture(cell):
-    """It is infinitely many times its skip."""
+def test_branch_skip_of_a_network_without_skips_has_no_image(cell):
+    """The ratio of branch to skip is infinite."""
     small = cell("residual=off", "diagnostics=light", "seeds=1")
     train(small)
     assert not [tag for tag in _read(small.path).Tags()["images"] if "branch_skip" in tag]
@@ -151,7 +151,7 @@ def _get(address, path, **query):
 
 
 def _wait_for(get, wanted):
-    """Poll until what the server has read so far satisfies."""
+    """Poll until the value of `get` satisfies `wanted`, and return it."""
     deadline = time.monotonic() + 60
     while not wanted(value := get()):
         assert time.monotonic() < deadline, value
@@ -160,7 +160,7 @@ def _wait_for(get, wanted):
 
 
 @pytest.mark.slow
-def test_the_dashboard_serves_the_tags(dashboard, cell):
+def test_the_dashboard_serves_all_tags(dashboard, cell):
     names = {cell(f"norm={norm}").name for norm in ("pre", "none")}
     tags = _wait_for(
         lambda: _get(dashboard, "data/plugin/scalars/tags"),
@@ -174,18 +174,18 @@ def test_the_dashboard_serves_the_tags(dashboard, cell):
     assert [c["title"] for c in layout["category"]] == ["Loss", "Accuracy", "Signal", "Gradient"]
 
 
-SEEN = {
+PAGE_TEXTS = {
     "timeseries": ["pre+residual/depth0002"],
     "images": ["signal/stream_rms/heatmap", "gradient/stream_grad/profile"],
     "custom_scalars": ["Loss", "Accuracy", "Signal", "Gradient", "signal/rms_gain", "gradient/first_over_last"],
     "hparams": ["depth", "norm", "final/trained", "init/rms_gain", "init/gradient_ratio"],
 }
-"""What each page of the dashboard has to show."""
+"""Texts that each page of the dashboard must show."""
 
 
 @pytest.mark.slow
-def test_the_dashboard_in_a_browser(dashboard, tmp_path):
-    """Chromium renders each page; the pictures are kept beside the test's files."""
+def test_a_browser_renders_every_page_of_the_dashboard(dashboard, tmp_path):
+    """Screenshots are kept among the test's files."""
     if not CHROMIUM.exists():
         pytest.skip("chromium is not installed")
     _wait_for(
@@ -193,17 +193,17 @@ def test_the_dashboard_in_a_browser(dashboard, tmp_path):
         lambda tags: sum("final/trained" in names for names in tags.values()) == 2,
     )
     with Browser(tmp_path / "profile") as browser:
-        for page, words in SEEN.items():
-            picture = tmp_path / f"{page}.png"
-            assert browser.shows(f"{dashboard}#{page}", words, picture) == [], page
-            assert picture.stat().st_size > 20_000
+        for page, words in PAGE_TEXTS.items():
+            screenshot = tmp_path / f"{page}.png"
+            assert browser.shows(f"{dashboard}#{page}", words, screenshot) == [], page
+            assert screenshot.stat().st_size > 20_000
         assert browser.click("PARALLEL COORDINATES VIEW")
         axes = ["dataset", "depth", "lr", "norm", "residual", "final/trained", "init/rms_gain", "Color by"]
         assert browser.missing(axes, tmp_path / "parallel.png") == []
     assert _viridis(tmp_path / "images.png") > 10_000
 
 
-def _viridis(picture):
-    """How many points of a picture have the two ends of the scale of the heatmaps."""
-    points = np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3).astype(int)
+def _viridis(screenshot):
+    """Count the pixels with the colors at the ends of the heatmaps' scale."""
+    points = np.asarray(Image.open(screenshot).convert("RGB")).reshape(-1, 3).astype(int)
     return min(int((np.abs(points - end).max(1) < 12).sum()) for end in ((68, 1, 84), (253, 231, 37)))

@@ -31,8 +31,8 @@ def _write(root, norm, rates, **config):
     choices = {"dataset": "digits", "model": "mlp", "norm": norm, "residual": "on", "optimizer": "adamw"}
     config = {"depth": 8, "steps": STEPS, "seeds": [*range(len(rates))], "clip": None, "threads": "auto", **config}
     config["optimizer"] = {"lr": 1e-3, "betas": [0.9, 0.999]}
-    place = root / "digits-mlp" / f"{norm}+residual" / f"cell{config['depth']}"
-    place.mkdir(parents=True)
+    path = root / "digits-mlp" / f"{norm}+residual" / f"cell{config['depth']}"
+    path.mkdir(parents=True)
     ends = [None if rate < 0 else float(_losses(s, rate)[-1]) for s, rate in enumerate(rates)]
     replicates = [
         Replicate(s, STEPS, e is not None, 2.4, e, e, 0.9, e, 0.8, ["stream_rms"]) for s, e in enumerate(ends)
@@ -42,7 +42,7 @@ def _write(root, norm, rates, **config):
     losses = np.concatenate([_losses(s, rate) for s, rate in enumerate(rates)])
     steps = dict.fromkeys(COLUMNS, losses) | {"seed": np.repeat([*range(len(rates))], STEPS)}
     layers = dict.fromkeys(LAYER_COLUMNS, np.array([0])) | {"quantity": ["stream_rms"], "value": [0.5]}
-    RunDir(place).close(result, steps | {"step": np.tile(np.arange(STEPS), len(rates))}, layers)
+    RunDir(path).close(result, steps | {"step": np.tile(np.arange(STEPS), len(rates))}, layers)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_every_column_is_documented_and_has_its_type(outputs):
             assert kinds.get(frame[column].dtype.kind, "other") == types[column], column
 
 
-def test_parquet_gives_the_frame_back(outputs, monkeypatch, capsys):
+def test_a_parquet_file_reads_back_as_the_frame(outputs, monkeypatch, capsys):
     monkeypatch.chdir(outputs.parent)
     assert main(["runs", "--parquet", "all.parquet"]) == 0
     assert capsys.readouterr().out == "2 cells in all.parquet\n"
@@ -83,7 +83,7 @@ def test_parquet_gives_the_frame_back(outputs, monkeypatch, capsys):
     assert main(["runs", "--parquet", "nowhere/all.parquet"]) == 2
 
 
-def test_values_without_a_type_in_common_are_text(outputs):
+def test_values_without_a_common_type_become_text(outputs):
     cells = load(outputs).cells
     assert [*cells["threads"]] == ["2", "auto"]
     assert cells["clip"].dtype == float
@@ -92,7 +92,7 @@ def test_values_without_a_type_in_common_are_text(outputs):
     assert odd.shape == (3, 3)
 
 
-def test_scores_are_those_of_the_curves(outputs):
+def test_scores_are_computed_from_the_curves(outputs):
     replicates = load(outputs).replicates
     for row in replicates.itertuples():
         rates = {"pre": [9.0, 4.0, 1.0], "none": [-1.0, 0.01]}[row.id.rstrip("0").rstrip("8")]
@@ -106,7 +106,7 @@ def test_scores_are_those_of_the_curves(outputs):
     assert cells["steps_to_target"]["pre"] == sorted(replicates["steps_to_target"][2:])[1]
 
 
-def test_runs_sorts_by_them_and_shows_them(outputs, monkeypatch, capsys):
+def test_runs_sorts_by_scores_and_shows_them(outputs, monkeypatch, capsys):
     monkeypatch.chdir(outputs.parent)
     monkeypatch.setenv("COLUMNS", "120")
     for metric in ("score", "steps_to_target"):

@@ -1,4 +1,4 @@
-"""What is kept of many cells: it shows what a fresh look at the directories does, whatever befell them."""
+"""The index of cells: scanning with it equals scanning the directories anew, whatever changes in them."""
 
 import json
 import os
@@ -24,42 +24,41 @@ CHOICES = {"dataset": "digits", "model": "mlp", "norm": "pre", "residual": "on",
 
 
 @pytest.fixture(autouse=True)
-def _keeps_few(monkeypatch):
-    """As it is with many cells that rest: all is kept, a moment after it was written."""
+def _cache_everything(monkeypatch):
+    """Cache every directory, even if there are few, a moment after it was written."""
     monkeypatch.setattr(cache, "MIN_CHANGES", 1)
     monkeypatch.setattr(cache, "CLOCK_GRAIN", 0.02)
 
 
-def _write(place, depth, loss, status="done"):
+def _write(path, depth, loss, status="done"):
     config = {"depth": depth, "steps": 9, "seeds": [0], "optimizer": {"lr": 1e-3}}
     replicates = [Replicate(0, 9, True, 2.4, loss, loss, 0.9, loss, 0.9)]
-    shutil.rmtree(place, ignore_errors=True)  # another cell would be in the way
-    place.mkdir(parents=True)
-    RunDir(place).close(CellResult(f"{depth:064d}", "", "", status, CHOICES, config, replicates, TEN, seconds=1.0))
+    shutil.rmtree(path, ignore_errors=True)  # another cell would be in the way
+    path.mkdir(parents=True)
+    RunDir(path).close(CellResult(f"{depth:064d}", "", "", status, CHOICES, config, replicates, TEN, seconds=1.0))
 
 
-def _begin(place, depth):
-    place.mkdir(parents=True, exist_ok=True)
+def _begin(path, depth):
+    path.mkdir(parents=True, exist_ok=True)
     write_json(
-        place / RUN,
+        path / RUN,
         {"schema": SCHEMA, "id": f"{depth:064d}", "choices": CHOICES, "config": {"depth": depth, "steps": 9}},
     )
 
 
-def _fresh(*paths):
-    """What is found without an index."""
+def _scan_without_index(*paths):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "INDEX", ".no-such-index")
         patch.setattr(cache, "MIN_CHANGES", sys.maxsize)
         return [*scan(paths)]
 
 
-def _rest():
+def _wait_until_settled():
     time.sleep(0.03)
 
 
-def _in_place(place, change):
-    file = place / RESULT
+def _change_in_place(path, change):
+    file = path / RESULT
     if file.is_file():
         about, content = file.stat(), bytearray(file.read_bytes())
         change(content)
@@ -72,13 +71,13 @@ def _flip(content):
 
 
 CHANGES = {
-    "write": lambda place, n: _write(place, n, 0.1 * n),
-    "fail": lambda place, n: _write(place, n, 0.1, "failed"),
+    "write": lambda path, n: _write(path, n, 0.1 * n),
+    "fail": lambda path, n: _write(path, n, 0.1, "failed"),
     "begin": _begin,
-    "remove": lambda place, n: shutil.rmtree(place, ignore_errors=True),
-    "remove the result": lambda place, n: (place / RESULT).unlink(missing_ok=True),
-    "cut": lambda place, n: _in_place(place, lambda content: content.__delitem__(slice(9, None))),
-    "flip": lambda place, n: _in_place(place, _flip),
+    "remove": lambda path, n: shutil.rmtree(path, ignore_errors=True),
+    "remove the result": lambda path, n: (path / RESULT).unlink(missing_ok=True),
+    "cut": lambda path, n: _change_in_place(path, lambda content: content.__delitem__(slice(9, None))),
+    "flip": lambda path, n: _change_in_place(path, _flip),
 }
 changes = st.lists(st.tuples(st.sampled_from([*CHANGES]), st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=6)
 
@@ -86,36 +85,36 @@ changes = st.lists(st.tuples(st.sampled_from([*CHANGES]), st.integers(0, 5), st.
 @settings(max_examples=25)
 @given(st.lists(changes, min_size=1, max_size=3))
 @pytest.mark.slow
-def test_the_index_shows_what_a_fresh_look_does(tmp_path_factory, rounds):
+def test_scanning_with_the_index_equals_scanning_anew(tmp_path_factory, rounds):
     outputs = tmp_path_factory.mktemp("outputs")
     for number in range(3):
         _write(outputs / "digits-mlp" / "pre+residual" / f"cell{number}", number + 1, 0.5)
     for changes in rounds:
-        _rest()
+        _wait_until_settled()
         [*scan([outputs])]
-        for what, number, n in changes:
-            CHANGES[what](outputs / "digits-mlp" / "pre+residual" / f"cell{number}", n)
+        for change, number, n in changes:
+            CHANGES[change](outputs / "digits-mlp" / "pre+residual" / f"cell{number}", n)
         for path in (outputs, outputs / "digits-mlp", outputs):
-            assert [*scan([path])] == _fresh(path)
+            assert [*scan([path])] == _scan_without_index(path)
 
 
 def _cells(outputs, count=4):
     for number in range(count):
         _write(outputs / "digits-mlp" / "pre+residual" / f"cell{number}", number + 1, 0.5)
-    _rest()
+    _wait_until_settled()
     return [*scan([outputs])]
 
 
-def _reads(monkeypatch):
-    """The directories that are read from now on."""
+def _record_reads(monkeypatch):
+    """Return a list to which the names of directories are added as they are read."""
     read, stored = [], RunDir.stored
     monkeypatch.setattr(RunDir, "stored", lambda self: (read.append(self.path.name), stored(self))[1])
     return read
 
 
-def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
+def test_only_changed_directories_are_read_again(tmp_path, monkeypatch):
     before = _cells(tmp_path)
-    read = _reads(monkeypatch)
+    read = _record_reads(monkeypatch)
     assert [*scan([tmp_path])] == before
     assert next(scan([tmp_path / "digits-mlp"])).name == "pre+residual/cell0"
     assert read == []
@@ -125,11 +124,11 @@ def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
     assert read == ["cell2"]
 
 
-def test_what_has_just_changed_is_not_trusted(tmp_path, monkeypatch):
-    """A file may be written twice within the grain of a clock."""
+def test_directories_that_changed_just_now_are_not_cached(tmp_path, monkeypatch):
+    """A file may be written twice within the resolution of a clock."""
     monkeypatch.setattr(cache, "CLOCK_GRAIN", 60.0)
     _cells(tmp_path)
-    read = _reads(monkeypatch)
+    read = _record_reads(monkeypatch)
     [*scan([tmp_path])]
     assert len(read) == 4
     monkeypatch.setattr("time.time_ns", lambda: 10**18)  # the clock went back by years
@@ -140,7 +139,7 @@ def test_what_has_just_changed_is_not_trusted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["", "cut", "flip", "other", "gone", "directory"])
-def test_a_damaged_index_is_noticed_and_written_anew(tmp_path, damage, monkeypatch):
+def test_a_damaged_index_is_detected_and_rewritten(tmp_path, damage, monkeypatch):
     before, file = _cells(tmp_path), tmp_path / INDEX
     content = bytearray(file.read_bytes())
     _flip(content)
@@ -152,12 +151,12 @@ def test_a_damaged_index_is_noticed_and_written_anew(tmp_path, damage, monkeypat
         if damage == "directory":
             file.mkdir()
     assert [*scan([tmp_path])] == before
-    read = _reads(monkeypatch)
+    read = _record_reads(monkeypatch)
     assert [*scan([tmp_path])] == before
     assert len(read) == (4 if damage == "directory" else 0)
 
 
-def test_a_read_only_directory_is_read_all_the_same(mount, tmp_path):
+def test_a_read_only_directory_can_be_scanned(mount, tmp_path):
     outputs = mount("outputs", "size=4m")
     before = _cells(outputs)
     (outputs / INDEX).unlink()
@@ -166,7 +165,7 @@ def test_a_read_only_directory_is_read_all_the_same(mount, tmp_path):
     assert not (outputs / INDEX).exists()
 
 
-def test_many_may_write_it_at_once(tmp_path):
+def test_processes_may_write_the_index_concurrently(tmp_path):
     before = _cells(tmp_path, 12)
     code = (
         "import sys; from pathlib import Path; from resexp.record import cache; from resexp.record.index import scan;"
@@ -181,35 +180,35 @@ def test_many_may_write_it_at_once(tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == [INDEX]
 
 
-def test_a_running_cell_is_running_as_long_as_it_is_locked(tmp_path):
-    place = tmp_path / "digits-mlp" / "pre+residual" / "cell0"
-    _begin(place, 1)
-    _rest()
+def test_a_cell_is_running_while_its_directory_is_locked(tmp_path):
+    path = tmp_path / "digits-mlp" / "pre+residual" / "cell0"
+    _begin(path, 1)
+    _wait_until_settled()
     assert [r.status for r in scan([tmp_path])] == ["interrupted"]
-    with RunDir(place).lock():
+    with RunDir(path).lock():
         assert [r.status for r in scan([tmp_path])] == ["running"]
     assert [r.status for r in scan([tmp_path])] == ["interrupted"]
 
 
-def test_the_cells_of_a_sweep_are_found_in_the_index_of_its_outputs(tmp_path, monkeypatch):
+def test_a_sweep_uses_the_index_of_its_outputs(tmp_path, monkeypatch):
     before, record = _cells(tmp_path), tmp_path / ".sweeps" / "one"
     record.mkdir(parents=True)
     paths = [f"../../{result.name}" for result in before[1:]] + ["../../digits-mlp/gone"]
     write_json(record / "sweep.json", {"outputs": "../..", "cells": [{"path": path} for path in paths]})
-    read = _reads(monkeypatch)
+    read = _record_reads(monkeypatch)
     assert [*scan([record])] == before[1:]
     assert read == ["gone"]
-    assert _fresh(record) == before[1:]
+    assert _scan_without_index(record) == before[1:]
     assert json.loads((tmp_path / INDEX).read_bytes().partition(b"\n")[2]).keys() >= {before[0].name}
 
 
 @pytest.mark.parametrize("cells", [5, {"a": 1}, [1, None, {"path": 3}], None])
-def test_a_record_of_another_shape_has_no_cells(tmp_path, cells):
+def test_a_malformed_manifest_has_no_cells(tmp_path, cells):
     write_json(tmp_path / SWEEP, {"outputs": 4, "tuning_seeds": 5, "cells": cells})
     assert [*scan([tmp_path])] == []
 
 
-def test_few_cells_are_read_anew(tmp_path, monkeypatch):
+def test_few_cells_are_not_cached(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "MIN_CHANGES", 50)
     _cells(tmp_path)
     assert not (tmp_path / INDEX).exists()
