@@ -230,7 +230,7 @@ def load(path: str | Path = "outputs") -> "Frames":
     | steps | `loss_val` | float | nats | validation loss, null between validations |
     | steps | `accuracy_val` | float | 1 | validation accuracy, null between validations |
     | layers | `layer` | int | – | 0 … L for the stream, 1 … L for blocks, −1 for the whole network |
-    | layers | `quantity` | text | – | name of the quantity; the README explains each |
+    | layers | `quantity` | text | – | name of the quantity, defined in resexp/README.md |
     | layers | `value` | float | the quantity's | value of the quantity |
     """
     from resexp.record.frames import load as load_frames

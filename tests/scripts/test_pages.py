@@ -1,5 +1,6 @@
 """The checker of documentation pages; scripts/check applies it to the pages."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,12 @@ def test_every_table_and_every_group_of_options_is_on_a_page():
     used = {match[2] for page in pages(ROOT) for match in tables.MARKED.finditer(page.read_text())}
     groups = {*tables.default_choices()} - {"norm", "diagnostics"}  # these have tables of their own
     assert used >= {*tables.TABLES} | {f"options {group}" for group in groups}
+
+
+def test_the_front_page_is_short_and_counts_the_options():
+    page = (ROOT / "README.md").read_text()
+    assert page.count("\n") <= 230
+    groups = {"norm placements": "norm", "residual schemes": "residual", "normalizers": "normalizer",
+              "initializers": "init", "models": "model", "data sets": "dataset"}  # fmt: skip
+    counts = {label: int(count) for count, label in re.findall(rf"(\d+) ({'|'.join(groups)})", page)}
+    assert counts == {label: len(tables.options_of(group)) for label, group in groups.items()}
