@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resexp.record.result import CellResult, Cost, Replicate
     from resexp.stats.depth import DepthSearchEstimate
     from resexp.stats.verdict import Reference
-    from resexp.sweeps.depth_search import ArmSearch
+    from resexp.sweeps.arm_search import ArmSearch
 
 __all__ = [
     "ArmSearch",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ArmSearch": "resexp.sweeps.depth_search",
+    "ArmSearch": "resexp.sweeps.arm_search",
     "CellResult": "resexp.record.result",
     "Comparison": "resexp.analysis.compare",
     "ComparisonRow": "resexp.analysis.compare",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from resexp.config.compose import OverrideValue
     from resexp.record.frames import Frames
     from resexp.record.result import CellResult
-    from resexp.sweeps.depth_search import ArmSearch
+    from resexp.sweeps.arm_search import ArmSearch
 
 
 def train(*overrides: str, **settings: "OverrideValue") -> "CellResult":
@@ -93,7 +93,7 @@ def depth(*overrides: str, **values: "OverrideValue") -> "list[ArmSearch]":
 
     Returns:
         The search of each arm. Its `estimate` holds D50 and its interval, or is None if the search failed for the
-        reason in `failed`.
+        reason in `error`.
 
     Raises:
         InputError: as in `sweep`, or the overrides leave nothing to search.
@@ -104,12 +104,13 @@ def depth(*overrides: str, **values: "OverrideValue") -> "list[ArmSearch]":
     from resexp.cells.event_log import log_events
     from resexp.cells.interrupt import Stop
     from resexp.config.compose import Composer
-    from resexp.sweeps.depth_search import arms, search
+    from resexp.sweeps.arm_search import arm_searches
+    from resexp.sweeps.depth_search import search_depths
 
     composer = Composer()
     given = composer.normalize(_sweep_overrides(overrides, values))
-    searches = arms(composer, given)
-    outcome = search(composer, given, searches, log_events, Stop())
+    searches = arm_searches(composer, given)
+    outcome = search_depths(composer, given, searches, log_events, Stop())
     if outcome.error:
         raise RuntimeError(outcome.error)
     return searches

@@ -31,7 +31,7 @@ losses: list[float | None] = [replicate.loss_val for replicate in result.replica
 results: list[resexp.CellResult] = resexp.sweep(norm=["none", "pre"], depth=range(1, 3), outputs=Path("x"))
 for arm in resexp.depth(norm=("none", "pre"), depth=64):
     estimate: resexp.DepthSearchEstimate | None = arm.estimate
-    print(estimate.d50 if estimate else arm.failed)
+    print(estimate.d50 if estimate else arm.error)
 probed: resexp.ProbeResult = resexp.probe(torch.nn.Linear(2, 2), torch.ones(1, 2), loss=lambda output, _: output.sum())
 gain: resexp.Gain = probed.gain_forward
 try:

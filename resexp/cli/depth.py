@@ -15,8 +15,9 @@ from resexp.console.plan import plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.sweep import SweepView
 from resexp.console.terminal import console
-from resexp.sweeps.depth_search import ArmSearch, arms, first_round, search
-from resexp.sweeps.estimate import missing
+from resexp.sweeps.arm_search import ArmSearch, arm_searches
+from resexp.sweeps.depth_search import first_round, search_depths
+from resexp.sweeps.estimate import cells_to_train
 from resexp.sweeps.job import no_callback
 
 
@@ -24,15 +25,15 @@ def run(args: Namespace) -> int:
     """Search and print the trainable depths; return the exit code."""
     composer = Composer(args.config_dir)
     overrides = composer.normalize(args.overrides)
-    searches = arms(composer, overrides)
+    searches = arm_searches(composer, overrides)
     if args.dry_run:
         cells = first_round(composer, searches)
-        console().print(plan_table(cells, missing(cells)))
+        console().print(plan_table(cells, cells_to_train(cells)))
         print(forecast(searches))
         return 0
     stop = Stop()
     with _view(searches, stop, quiet=args.json) as view:
-        result = search(composer, overrides, searches, view.callback_for if view else no_callback, stop)
+        result = search_depths(composer, overrides, searches, view.callback_for if view else no_callback, stop)
     if args.json:
         print(json.dumps([arm.to_json() for arm in searches], indent=1, allow_nan=False))
     else:

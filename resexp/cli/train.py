@@ -16,12 +16,12 @@ from resexp.console.plan import estimate_text, plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.tables import rates_table
 from resexp.console.terminal import console
-from resexp.launcher.local import finished
-from resexp.launcher.pool import warm
+from resexp.launcher.local import finished_result
+from resexp.launcher.processes import preload
 from resexp.record.files import check_writable
 from resexp.record.result import CellResult
-from resexp.sweeps.estimate import estimate, missing
-from resexp.sweeps.sweep import launches_here, sweep
+from resexp.sweeps.estimate import cells_to_train, estimate
+from resexp.sweeps.sweep import runs_in_this_process, sweep
 
 
 def run(args: Namespace) -> int:
@@ -82,13 +82,13 @@ def _train_sweep(composer: Composer, overrides: list[str]) -> int:
 
 def _warm_workers(composer: Composer, overrides: list[str], cell: Cell) -> None:
     """Let the workers import torch while the other cells are composed, if this cell has to be trained here."""
-    if launches_here(composer, overrides) and not finished(cell):
-        warm()
+    if runs_in_this_process(composer, overrides) and not finished_result(cell):
+        preload()
 
 
 def _dry_run(composer: Composer, overrides: list[str], is_sweep: bool) -> int:
     cells = [cell for _, cell in composer.jobs(overrides)] if is_sweep else [composer.cell(overrides)]
-    unfinished = missing(cells)
+    unfinished = cells_to_train(cells)
     console().print(plan_table(cells, unfinished))
     if unfinished:
         launcher = composer.sweep_config(overrides).hydra.launcher if is_sweep else {"workers": 1}

@@ -12,7 +12,7 @@ from resexp.console.terminal import plain_table
 from resexp.formats import interval_text, listed, plural
 from resexp.stats.depth import DepthSearchEstimate
 from resexp.stats.shares import depth_bracket
-from resexp.sweeps.depth_search import ArmSearch
+from resexp.sweeps.arm_search import ArmSearch
 
 RATES_COLUMN = "rate (at depths)"
 
@@ -50,7 +50,7 @@ class DepthTable:
             yield Text(deepest_arm_text(self.estimates))
         for arm in self.arms:
             if arm.name not in self.estimates:
-                yield Text(f"{arm.name}: {arm.failed or 'the search has not ended'}", "red")
+                yield Text(f"{arm.name}: {arm.error or 'the search has not ended'}", "red")
         yield from self._warnings()
         yield Text(f"{_conditions(self.arms)} {self._cost()}", "dim")
 

@@ -1,1 +1,1 @@
-"""The local launcher: many cells, trained by a pool of processes on this machine."""
+"""The local launcher: it trains cells on a pool of processes on this machine."""

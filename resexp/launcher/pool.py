@@ -1,68 +1,80 @@
-"""Cells on a pool of processes, each on a pipe of its own: one that dies costs its own cell and nothing else."""
+"""A pool of processes that train cells. Each has its own pipe, so that one that dies costs only its own cell."""
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
-from resexp.launcher.worker import STOP, Place, serve
+from resexp.launcher.processes import exit_text, hidden_main, preload, process_context
+from resexp.launcher.resources import WorkerResources
+from resexp.launcher.worker import STOP, serve
 from resexp.record.result import result_for
 from resexp.record.store import RunDir
 
-TICK = 0.2
-"""Seconds between looks at the clock and at the signals."""
+POLL_SECONDS = 0.2
+"""How long to wait for messages before the timeout and `stop` are checked again."""
 
 
 @dataclass
 class Worker:
-    """A process, the end of its pipe, and its cell, trained since a moment of the monotonic clock.
+    """A worker process.
 
-    While it waits for another process there is no such moment. `asked`: to stop.
+    Attributes:
+        process: the process.
+        pipe: the pool's end of its pipe.
+        cell: the cell that it trains, if any.
+        started: when training began, on the monotonic clock; None while it waits for another process.
+        is_stopping: whether STOP was sent.
+
     """
 
     process: BaseProcess
     pipe: "Connection[Any, Any]"
     cell: Cell | None = None
-    since: float | None = None
-    asked: bool = False
+    started: float | None = None
+    is_stopping: bool = False
 
 
 @dataclass
 class Pool:
-    """Trains cells on a process per place; `timeout` is in seconds a cell. `callback_for` gives each cell its watch."""
+    """Trains cells on worker processes.
 
-    places: Sequence[Place]
+    Attributes:
+        resources: of each worker, and so the number of workers.
+        timeout: seconds that a cell may take; None is no limit.
+        callback_for: returns the callback of a cell.
+        stop: a request to stop.
+
+    """
+
+    resources: Sequence[WorkerResources]
     timeout: float | None
     callback_for: Callable[[Cell], Callback]
     stop: Stop
 
     def run(self, cells: Sequence[Cell]) -> None:
-        """Train cells, the longest first; those that other processes train come last.
+        """Train cells, the largest first; those that other processes are training come last.
 
-        Raises KeyboardInterrupt when asked to stop: once, running cells save and end; twice, they are killed.
+        Raises:
+            KeyboardInterrupt: a stop was requested. After one request running cells save a checkpoint and end; a second
+                one kills them.
+
         """
-        self.fresh = deque(sorted(cells, key=lambda cell: -cell.work))
-        self.busy: deque[Cell] = deque()
+        self.waiting = deque(sorted(cells, key=lambda cell: -cell.work))
+        self.trained_elsewhere: deque[Cell] = deque()
         self.workers: dict[int, Worker] = {}
         try:
             with self.stop.saving(), self.stop.on_signals():
-                while self._hand_out():
-                    self._listen()
-                    self._check_time()
+                while self._assign_cells():
+                    self._receive()
+                    self._enforce_timeout()
         finally:
             for worker in self.workers.values():
                 worker.process.kill()
@@ -70,65 +82,72 @@ class Pool:
         if self.stop.requested:
             raise KeyboardInterrupt
 
-    def _hand_out(self) -> bool:
-        """Give every idle place a cell; whether anything is going on."""
+    def _assign_cells(self) -> bool:
+        """Give each idle worker a cell, and return whether any worker has one."""
         if self.stop.requested:
-            self._ask_to_stop()
-        for index, place in enumerate(self.places):
-            if self.stop.requested or not (self.fresh or self.busy):
+            self._stop_workers()
+        for index, resources in enumerate(self.resources):
+            if self.stop.requested or not (self.waiting or self.trained_elsewhere):
                 break
             worker = self.workers.get(index)
             if worker is None:
-                worker = self.workers[index] = _start(place)
+                worker = self.workers[index] = _start_worker(resources)
             if worker.cell is None:
-                patient = not self.fresh  # nothing else is left to do
-                worker.cell, worker.since = (self.busy if patient else self.fresh).popleft(), time.monotonic()
-                with contextlib.suppress(OSError):  # it has just died: _listen finds out
-                    worker.pipe.send((worker.cell, patient))
+                wait_for_lock = not self.waiting  # only cells of other processes are left
+                queue = self.trained_elsewhere if wait_for_lock else self.waiting
+                worker.cell, worker.started = queue.popleft(), time.monotonic()
+                with contextlib.suppress(OSError):  # it has just died, which _receive notices
+                    worker.pipe.send((worker.cell, wait_for_lock))
         return any(worker.cell for worker in self.workers.values())
 
-    def _ask_to_stop(self) -> None:
-        self.fresh.clear()
-        self.busy.clear()
+    def _stop_workers(self) -> None:
+        self.waiting.clear()
+        self.trained_elsewhere.clear()
         for worker in self.workers.values():
-            if worker.cell and not worker.asked:
-                worker.asked = True
+            if worker.cell and not worker.is_stopping:
+                worker.is_stopping = True
                 with contextlib.suppress(OSError):
                     worker.pipe.send(STOP)
 
-    def _listen(self) -> None:
-        """Take what the workers say, and notice those that died."""
-        pipes = {worker.pipe: index for index, worker in self.workers.items()}
-        for pipe in wait([*pipes], timeout=TICK):
-            index = pipes[pipe]  # type: ignore[index]
+    def _receive(self) -> None:
+        """Handle a message of each worker that has sent one, and the death of workers."""
+        indices = {worker.pipe: index for index, worker in self.workers.items()}
+        for pipe in wait([*indices], timeout=POLL_SECONDS):
+            index = indices[pipe]  # type: ignore[index]
             worker = self.workers[index]
             try:
                 message = worker.pipe.recv()
             except (EOFError, OSError):
                 self._handle_dead_worker(index, None)
                 continue
-            if message not in ("ended", "busy", "stopped"):
-                if isinstance(message, CellStart | CellWait):
-                    worker.since = time.monotonic() if isinstance(message, CellStart) else None
-                if worker.cell:
-                    self.callback_for(worker.cell)(message)
+            if message in ("ended", "busy", "stopped"):
+                self._release(index, message)
                 continue
-            if message == "busy" and worker.cell:
-                self.busy.append(worker.cell)
-            if message == "stopped" and worker.cell and not self.stop.requested:
-                self.fresh.append(worker.cell)  # somebody asked that process, not us
-            worker.cell = None
-            if message == "stopped":  # it ends
-                self._handle_dead_worker(index, None)
+            if isinstance(message, CellStart | CellWait):
+                worker.started = time.monotonic() if isinstance(message, CellStart) else None
+            if worker.cell:
+                self.callback_for(worker.cell)(message)
 
-    def _check_time(self) -> None:
+    def _release(self, index: int, cell_exit: str) -> None:
+        """Take the cell from a worker that is done with it; put it back if it has no result."""
+        worker = self.workers[index]
+        if cell_exit == "busy" and worker.cell:
+            self.trained_elsewhere.append(worker.cell)
+        if cell_exit == "stopped" and worker.cell and not self.stop.requested:
+            self.waiting.append(worker.cell)  # only the worker got a signal, not the pool
+        worker.cell = None
+        if cell_exit == "stopped":  # its process ends
+            self._handle_dead_worker(index, None)
+
+    def _enforce_timeout(self) -> None:
         for index, worker in [*self.workers.items()]:
-            since = worker.since
-            if self.timeout and worker.cell and since and not worker.asked and time.monotonic() - since > self.timeout:
+            if not (self.timeout and worker.cell and worker.started) or worker.is_stopping:
+                continue
+            if time.monotonic() - worker.started > self.timeout:
                 self._handle_dead_worker(index, f"took longer than hydra.launcher.timeout={self.timeout:g} s")
 
     def _handle_dead_worker(self, index: int, error: str | None) -> None:
-        """Record what became of the cell of a worker that died, or, with an `error`, has to."""
+        """Remove a worker that has died, or kill it because of `error`, and record the failure of its cell, if any."""
         worker = self.workers.pop(index)
         if error:
             worker.process.kill()
@@ -137,69 +156,18 @@ class Pool:
         cell = worker.cell
         if cell is None or (self.stop.requested and not error):
             return
-        result = result_for(cell, "failed", error=error or _death(worker.process.exitcode, self.places[index]))
+        error = error or exit_text(worker.process.exitcode, self.resources[index].log)
+        result = result_for(cell, "failed", error=error)
         with contextlib.suppress(OSError):
             RunDir(cell.path).fail(cell, result)
         self.callback_for(cell)(CellEnd("cell", result, ()))
 
 
-def context() -> BaseContext:
-    """How processes start: on Linux forked from one that has imported torch, elsewhere afresh."""
-    method = "forkserver" if sys.platform == "linux" else "spawn"
-    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
-        multiprocessing.set_start_method(method, force=True)  # joblib's own, which a new process would not know
-    made = multiprocessing.get_context(method)
-    if sys.platform == "linux":
-        made.set_forkserver_preload(["resexp.launcher.warm"])
-    return made
-
-
-@cache
-def warm() -> None:
-    """Begin to import, in the process that workers are forked from, what they need; it takes seconds."""
-    if context().get_start_method() != "forkserver":
-        return
-    from multiprocessing import forkserver
-
-    is_main = threading.current_thread() is threading.main_thread()  # no other may say what a signal does
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
-    try:
-        forkserver.ensure_running()  # it inherits that: Ctrl-C reaches the whole group
-    finally:
-        if is_main:
-            signal.signal(signal.SIGINT, before)
-
-
-def _start(place: Place) -> Worker:
-    warm()
-    ours, theirs = context().Pipe()
-    process = context().Process(target=serve, args=(theirs, place), daemon=True)  # type: ignore[attr-defined]
-    with no_main():
+def _start_worker(resources: WorkerResources) -> Worker:
+    preload()
+    pool_end, worker_end = process_context().Pipe()
+    process = process_context().Process(target=serve, args=(worker_end, resources), daemon=True)  # type: ignore[attr-defined]
+    with hidden_main():
         process.start()
-    theirs.close()
-    return Worker(process, ours)
-
-
-@contextlib.contextmanager
-def no_main() -> Iterator[None]:
-    """A worker needs nothing of the program that started it: it must not import, let alone run, that again."""
-    main = sys.modules["__main__"]
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    main.__spec__ = None
-    if file is not None:
-        del main.__file__
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file
-
-
-def _death(code: int | None, place: Place) -> str:
-    """The end of a process in words."""
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        hint = " (out of memory?)" if name == "SIGKILL" else ""
-        return f"its process was killed by {name}{hint}; see {os.path.relpath(place.log)}"
-    return f"its process ended with exit code {code}; see {os.path.relpath(place.log)}"
+    worker_end.close()
+    return Worker(process, pool_end)

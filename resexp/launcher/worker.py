@@ -1,4 +1,4 @@
-"""A process of the pool: trains the cells that it is sent, and ends with the process that sends them."""
+"""A worker process of the pool: it trains the cells that it receives, and ends with the process that sends them."""
 
 import contextlib
 import faulthandler
@@ -6,74 +6,71 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
+from resexp.launcher.resources import WorkerResources
 
-End = Literal["ended", "busy", "stopped"]
-"""What a worker says when it is free again: the cell ended, is trained elsewhere, or was asked to stop."""
+CellExit = Literal["ended", "busy", "stopped"]
+"""What a worker sends when it has no cell any more: the cell has a result, another process trains it, or it was
+interrupted."""
 
 STOP = "stop"
+"""What the pool sends to interrupt a cell."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a worker computes: CPU threads, gigabytes of private memory at most, environment, and its log."""
+def serve(connection: "Connection[object, object]", resources: WorkerResources) -> None:
+    """Train cells until one is interrupted.
 
-    threads: int
-    memory: float | None
-    log: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    Args:
+        connection: yields pairs of a cell and whether to wait if another process trains it, and STOP. Training events
+            and a CellExit for each cell are sent back.
+        resources: what this process may use.
 
-
-def serve(connection: "Connection[object, object]", place: Place) -> None:
-    """Train the cells that come through `connection`, each with whether to wait for it; what happens goes back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us what to do
-    _settle(place)
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the pool sends STOP
+    _apply(resources)
     import torch
 
     from resexp.cells.run import BusyError, train
 
-    torch.set_num_threads(place.threads)
+    torch.set_num_threads(resources.threads)
     stop, cells = Stop(), SimpleQueue[tuple[Cell, bool]]()
     signal.signal(signal.SIGTERM, lambda *_: stop.request())
-    threading.Thread(target=_listen, args=(connection, cells, stop), daemon=True).start()
+    threading.Thread(target=_receive, args=(connection, cells, stop), daemon=True).start()
     while True:
         cell, wait = cells.get()
-        end: End = "ended"
+        cell_exit: CellExit = "ended"
         try:
             train(cell, connection.send, stop=stop, isolate=True, wait=wait)
         except BusyError:
-            end = "busy"
+            cell_exit = "busy"
         except KeyboardInterrupt:
-            end = "stopped"
-        connection.send(end)
-        if end == "stopped":  # the next cell is for a process that was not asked to stop
+            cell_exit = "stopped"
+        connection.send(cell_exit)
+        if cell_exit == "stopped":  # `stop` stays requested: the next cell needs a new process
             return
 
 
-def _settle(place: Place) -> None:
-    os.environ.update(place.environment)
+def _apply(resources: WorkerResources) -> None:
+    os.environ.update(resources.environment)
     sys.stdout.flush()
-    with place.log.open("ab") as log:  # what a library prints would break the view
+    with resources.log.open("ab") as log:  # output of libraries would garble the pool's display
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     faulthandler.enable()
-    if place.memory is not None:
-        with contextlib.suppress(ImportError):  # there are no such limits on Windows
+    if resources.memory is not None:
+        with contextlib.suppress(ImportError):  # Windows has no such limits
             import resource
 
-            most = int(place.memory * 2**30)
-            resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+            limit = int(resources.memory * 2**30)
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _listen(connection: "Connection[object, object]", cells: "SimpleQueue[tuple[Cell, bool]]", stop: Stop) -> None:
+def _receive(connection: "Connection[object, object]", cells: "SimpleQueue[tuple[Cell, bool]]", stop: Stop) -> None:
     try:
         while True:
             message = connection.recv()
@@ -81,5 +78,5 @@ def _listen(connection: "Connection[object, object]", cells: "SimpleQueue[tuple[
                 stop.request()
             else:
                 cells.put(message)  # type: ignore[arg-type]
-    except (EOFError, OSError):  # whoever sent us cells is gone, and would not learn what became of them
+    except (EOFError, OSError):  # the pool's process is gone: nobody would receive the result
         os._exit(1)

@@ -1,1 +1,1 @@
-"""Many cells: sweeps, depth searches, and estimates of their cost."""
+"""Sweeps, depth searches, and estimates of their cost."""

@@ -1,4 +1,4 @@
-"""What a sweep would do: its cells, which of them are done, and what the others will take. Imports no torch."""
+"""An estimate of the time and memory that a sweep takes, for --dry-run. Imports no torch."""
 
 import heapq
 import time
@@ -8,15 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resexp.config.cell import Cell
-from resexp.launcher.local import environments, share
-from resexp.launcher.pool import context, no_main
+from resexp.launcher.processes import hidden_main, process_context
+from resexp.launcher.resources import gpu_environments, share_cores
 from resexp.record.result import missing_seeds
 from resexp.record.store import RunDir
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep will take: seconds from start to end, bytes at the peak of its largest worker, and where."""
+    """What a sweep is expected to take.
+
+    Attributes:
+        seconds: time from start to end.
+        memory: peak memory of the largest worker, in bytes.
+        workers: number of worker processes.
+        threads: CPU threads of each.
+
+    """
 
     seconds: float
     memory: int
@@ -24,65 +32,84 @@ class Estimate:
     threads: int
 
 
-def missing(cells: Iterable[Cell]) -> list[Cell]:
-    """Those of `cells` that would be trained, with the seeds that are not done."""
-    return [left for cell in cells if (left := _left(cell))]
+@dataclass(frozen=True)
+class _TimeLine:
+    """Training time as a linear function of `Cell.work`, through the smallest and the largest cell of a group."""
+
+    smallest: Cell
+    largest: Cell
+    seconds_smallest: float
+    seconds_largest: float
+
+    def seconds(self, cell: Cell) -> float:
+        span = self.largest.work - self.smallest.work
+        fraction = (cell.work - self.smallest.work) / span if span else 1.0
+        return max(0.0, self.seconds_smallest + fraction * (self.seconds_largest - self.seconds_smallest))
 
 
-def _left(cell: Cell) -> Cell | None:
+def cells_to_train(cells: Iterable[Cell]) -> list[Cell]:
+    """Return the cells that are not done, each with only the seeds that are missing."""
+    return [part for cell in cells if (part := _untrained_part(cell))]
+
+
+def _untrained_part(cell: Cell) -> Cell | None:
     result = RunDir(cell.path).result()
     seeds = missing_seeds(cell, result if result and result.status == "done" else None)
     return replace(cell, settings=replace(cell.settings, seeds=[*seeds])) if seeds else None
 
 
 def estimate(cells: Sequence[Cell], workers: int | str = "auto", threads: int | str = "auto") -> Estimate:
-    """From a few timed steps of the smallest and the largest of `cells` of each kind: data set and model.
+    """Estimate what training `cells` takes, from a few timed steps of some of them.
 
-    Two trials run side by side, as workers would run them; the other cells lie on the line between these over their
-    work. Raises what training them raises, and BrokenProcessPool where a trial is killed, as for want of memory.
+    For each pair of data set and model the smallest and the largest cell are timed, two side by side as workers would
+    run them. The times of the other cells are interpolated.
+
+    Args:
+        cells: the cells to train, at least one.
+        workers, threads: as in conf/hydra/launcher/local.yaml.
+
+    Raises:
+        BrokenProcessPool: the process of a timed cell was killed, for example because memory ran out.
+        Exception: whatever training a cell raises.
+
     """
-    count, each = share(len(cells), workers, threads, len(environments(cells)))
-    kinds: dict[tuple[str, str], list[Cell]] = {}
+    count, threads_each = share_cores(len(cells), workers, threads, len(gpu_environments(cells)))
+    groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in sorted(cells, key=lambda cell: cell.work):
-        kinds.setdefault(_kind(cell), []).append(cell)
-    ends = [end for alike in kinds.values() for end in (alike[0], alike[-1])]
-    began = time.monotonic()
-    with no_main(), ProcessPoolExecutor(min(2, count), mp_context=context()) as pool:
-        pool.submit(_nothing).result()
-        start_up = time.monotonic() - began
-        times, peaks = zip(*pool.map(_trial, ends, [each] * len(ends)), strict=True)
-    at_ends = dict(zip(kinds, zip(times[::2], times[1::2], strict=True), strict=True))
-
-    def seconds(cell: Cell) -> float:
-        alike, (low, high) = kinds[_kind(cell)], at_ends[_kind(cell)]
-        span = alike[-1].work - alike[0].work
-        return float(max(0.0, low + ((cell.work - alike[0].work) / span if span else 1.0) * (high - low)))
-
-    free = [0.0] * count
-    for cell in sorted([*cells, *_references(cells)], key=lambda cell: -cell.work):
-        heapq.heapreplace(free, free[0] + seconds(cell))
-    return Estimate(start_up + max(free), max(peaks), count, each)
+        groups.setdefault(_group(cell), []).append(cell)
+    timed = [cell for group in groups.values() for cell in (group[0], group[-1])]
+    started = time.monotonic()
+    with hidden_main(), ProcessPoolExecutor(min(2, count), mp_context=process_context()) as pool:
+        pool.submit(_start_process).result()
+        start_up = time.monotonic() - started
+        seconds, peaks = zip(*pool.map(_time_cell, timed, [threads_each] * len(timed)), strict=True)
+    ends = zip(groups.values(), seconds[::2], seconds[1::2], strict=True)
+    lines = {_group(group[0]): _TimeLine(group[0], group[-1], low, high) for group, low, high in ends}
+    busy_until = [0.0] * count
+    for cell in sorted([*cells, *_missing_references(cells)], key=lambda cell: -cell.work):
+        heapq.heapreplace(busy_until, busy_until[0] + lines[_group(cell)].seconds(cell))
+    return Estimate(start_up + max(busy_until), max(peaks), count, threads_each)
 
 
-def _kind(cell: Cell) -> tuple[str, str]:
+def _group(cell: Cell) -> tuple[str, str]:
     return cell.choices["dataset"], cell.choices["model"]
 
 
-def _references(cells: Iterable[Cell]) -> list[Cell]:
-    """Roughly what has to be trained to set the bar of `cells`."""
-    kinds = {
+def _missing_references(cells: Iterable[Cell]) -> list[Cell]:
+    """Return roughly the shallow references that must be trained before `cells` have verdicts."""
+    distinct = {
         (str(cell.options["dataset"]), str(cell.options["model"]), cell.settings.width, cell.settings.steps): cell
         for cell in cells
         if not (Path(cell.settings.outputs) / ".reference").exists()
     }
-    return [replace(cell, settings=replace(cell.settings, depth=4, seeds=3)) for cell in kinds.values()]
+    return [replace(cell, settings=replace(cell.settings, depth=4, seeds=3)) for cell in distinct.values()]
 
 
-def _nothing() -> None:
-    """What starts a process."""
+def _start_process() -> None:
+    """Do nothing; the first call starts a process of the pool."""
 
 
-def _trial(cell: Cell, threads: int) -> tuple[float, int]:
+def _time_cell(cell: Cell, threads: int) -> tuple[float, int]:
     from resexp.cells.timing import time_cell
 
     return time_cell(cell, threads)

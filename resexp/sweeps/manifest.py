@@ -17,26 +17,34 @@ from resexp.record.migration import schema_of
 
 
 class SweepManifest:
-    """What a sweep leaves in a directory of its own: its command, its tuning seeds, and the paths of its cells."""
+    """The manifest of one sweep, with its command, its tuning seeds, and the paths and ids of its cells.
+
+    Attributes:
+        directory: the directory of the sweep, absolute.
+        outputs: the outputs directory of its cells.
+
+    """
 
     def __init__(self, composer: Composer, overrides: list[str]) -> None:
         config = composer.sweep_config(overrides)
         self.directory = Path(str(config.hydra.sweep.dir)).absolute()
         self.outputs = str(config.outputs)
-        self.about: dict[str, Any] = {
+        self._header: dict[str, Any] = {
             "schema": SCHEMA,
             "command": sys.argv,
             "overrides": overrides,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "outputs": os.path.relpath(self.outputs, self.directory),
         }
-        self.ids: dict[str, str] = {}
-        self.tuning: set[int] = set()
+        self._ids: dict[str, str] = {}  # by path, relative to `directory`
+        self._tuning_seeds: set[int] = set()
 
     def write(self, cells: Iterable[Cell]) -> None:
-        """Write it, with `cells` beside those that it has.
+        """Add `cells` to the manifest and write it.
 
-        Raises InputError where it has not begun and these cannot be written, and where another schema's lies there.
+        Raises:
+            InputError: an outputs directory is not writable, or `directory` holds a sweep of another schema.
+
         """
         cells = [*cells]
         earlier = read_json(self.directory / SWEEP)
@@ -49,7 +57,8 @@ class SweepManifest:
             for outputs in {self.outputs, *(cell.settings.outputs for cell in cells)}:
                 check_writable(Path(outputs))
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.tuning |= {seed for cell in cells for seed in cell.settings.tuning_seeds or ()}
-        self.ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
-        listed = [{"id": id_, "path": path} for path, id_ in self.ids.items()]
-        write_json(self.directory / SWEEP, {**self.about, "tuning_seeds": sorted(self.tuning), "cells": listed})
+        self._tuning_seeds |= {seed for cell in cells for seed in cell.settings.tuning_seeds or ()}
+        self._ids |= {os.path.relpath(cell.path, self.directory): cell.id for cell in cells}
+        listed = [{"id": id_, "path": path} for path, id_ in self._ids.items()]
+        content = {**self._header, "tuning_seeds": sorted(self._tuning_seeds), "cells": listed}
+        write_json(self.directory / SWEEP, content)

@@ -1,10 +1,10 @@
-"""A sweep: its cells handed to Hydra's sweeper and launcher, its record, and what came out."""
+"""A sweep: its cells are trained through Hydra's sweeper and launcher, and its manifest is kept up to date."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 
 from resexp.cells.callbacks import Callback
 from resexp.cells.interrupt import Stop
@@ -15,16 +15,22 @@ from resexp.config.errors import InputError, error_text
 from resexp.config.hydra_private import BASIC_LAUNCHER, job_value
 from resexp.record.index import CellFailedError, recorded_result
 from resexp.record.result import CellResult, result_for
-from resexp.sweeps.job import CallbackFor, CellTask, Jobs, Key, noting
+from resexp.sweeps.job import CallbackFor, CellKey, CellTask, Job, collect_failures
 from resexp.sweeps.manifest import SweepManifest
-from resexp.sweeps.polling import polling
+from resexp.sweeps.poller import ResultPoller
 
 LOCAL_LAUNCHER = "hydra_plugins.hydra_resexp.local_launcher.LocalLauncher"
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What came out, cell by cell, with those that a sweeper searched out; `error`: why the sweep ended early."""
+    """The outcome of a sweep.
+
+    Attributes:
+        results: the result of each cell, also of those that a sweeper chose during its search.
+        error: why the sweep ended early, if it did.
+
+    """
 
     results: list[CellResult]
     error: str | None
@@ -33,49 +39,64 @@ class SweepResult:
 def sweep(
     composer: Composer,
     overrides: list[str],
-    jobs: Jobs,
+    jobs: list[Job],
     callback_for: CallbackFor,
     stop: Stop,
-    record: SweepManifest | None = None,
+    manifest: SweepManifest | None = None,
 ) -> SweepResult:
-    """Train the cells of a sweep through Hydra. Raises InputError, OSError and KeyboardInterrupt.
+    """Train the cells of a sweep through Hydra.
 
-    `record` is that of a sweep of which these are some more cells.
+    Args:
+        composer: composes the cells.
+        overrides: the normalized overrides of the sweep.
+        jobs: its checked jobs, from `Composer.jobs`.
+        callback_for: returns the callback of a cell.
+        stop: a request to stop.
+        manifest: the manifest of a sweep to which these cells belong; by default they are a sweep of their own.
+
+    Raises:
+        InputError: an override is not valid, or the manifest cannot be written.
+        OSError: a file cannot be written.
+        KeyboardInterrupt: `stop` was requested.
+
     """
-    cells, failures = {cell.key: cell for _, cell in jobs}, dict[Key, CellResult]()
+    cells, failures = {cell.key: cell for _, cell in jobs}, dict[CellKey, CellResult]()
+    collecting_callback_for = collect_failures(callback_for, failures)
 
-    def knowing(cell: Cell) -> Callback:
-        cells.setdefault(cell.key, cell)
-        return noting(callback_for, failures)(cell)
+    def registering_callback_for(cell: Cell) -> Callback:
+        cells.setdefault(cell.key, cell)  # a cell that the sweeper chose during its search
+        return collecting_callback_for(cell)
 
-    record = record or SweepManifest(composer, overrides)
-    record.write(cells.values())
-    task = CellTask(composer.checker, jobs, knowing, stop)
-    given = [*overrides, f"hydra.sweep.dir={quoted(record.directory)}"]
-    is_here = launches_here(composer, overrides)
+    manifest = manifest or SweepManifest(composer, overrides)
+    manifest.write(cells.values())
+    task = CellTask(composer.checker, jobs, registering_callback_for, stop)
+    sweep_overrides = [*overrides, f"hydra.sweep.dir={quoted(manifest.directory)}"]
+    sends_events = runs_in_this_process(composer, overrides)
     error = None
-    with contextlib.nullcontext() if is_here else polling([*cells.values()], callback_for):
+    with contextlib.nullcontext() if sends_events else ResultPoller([*cells.values()], callback_for):
         try:
             with hydra_errors_as_input_errors():
-                returns = composer.hydra.multirun(composer.config_name, task, given)
-            _note_errors(jobs, returns, failures)
+                batches = composer.hydra.multirun(composer.config_name, task, sweep_overrides)
+            _add_remote_failures(jobs, batches[0] if batches else [], failures)
         except (InputError, OSError):
             raise
-        except Exception as fault:  # an engine may raise anything when one of its jobs is lost
+        except Exception as fault:  # a launcher may raise anything if it loses one of its jobs
             error = error_text(fault)
         finally:
-            record.write(cells.values())
+            manifest.write(cells.values())
     return SweepResult([failures.get(key) or recorded_result(cell, error) for key, cell in cells.items()], error)
 
 
-def launches_here(composer: Composer, overrides: list[str]) -> bool:
-    """Whether the cells of a sweep are trained by processes of this one, not by a cluster's engine."""
+def runs_in_this_process(composer: Composer, overrides: list[str]) -> bool:
+    """Return whether the launcher of a sweep runs its jobs from this process, so that callbacks receive all events."""
     return composer.sweep_config(overrides).hydra.launcher.get("_target_") in (LOCAL_LAUNCHER, BASIC_LAUNCHER)
 
 
-def _note_errors(jobs: Jobs, returns: Any, failures: dict[Key, CellResult]) -> None:
-    """Note what the jobs of a grid raised on another machine, which Hydra gives back as their values."""
-    for (_, cell), returned in zip(jobs, returns[0] if returns else [], strict=False):
+def _add_remote_failures(
+    jobs: Sequence[Job], returns: Sequence[JobReturn], failures: dict[CellKey, CellResult]
+) -> None:
+    """Add to `failures` the jobs of a grid that raised on another machine; Hydra returns the exception as the value."""
+    for (_, cell), returned in zip(jobs, returns, strict=False):
         if returned.status is JobStatus.FAILED:
             fault = job_value(returned)
             text = str(fault) if isinstance(fault, CellFailedError) else error_text(fault)

@@ -175,9 +175,9 @@ def check(command: str, arguments: Namespace) -> None:
         known = composer(os.path.abspath(arguments.config_dir) if arguments.config_dir else None)
         overrides = known.normalize(arguments.overrides)
         if command == "depth":
-            from resexp.sweeps.depth_search import arms
+            from resexp.sweeps.arm_search import arm_searches
 
-            arms(known, overrides)
+            arm_searches(known, overrides)
         elif arguments.multirun or known.is_sweep(overrides):
             compose_sweep(known, overrides)
         else:

@@ -1,4 +1,4 @@
-"""Normalizers that go wrong, each in a way of its own; tests copy this file to where users' own classes lie."""
+"""Normalizers, each with a fault of its own. Tests copy this file to a directory of user classes."""
 
 import ctypes
 import os
@@ -42,12 +42,12 @@ class Hangs(Raises):
 
 
 class Eats(Raises):
-    """Allocates without end."""
+    """Allocates memory until none is left."""
 
     def fault(self, x):
-        eaten = []
+        tensors = []
         while True:
-            eaten.append(torch.ones(2**26))
+            tensors.append(torch.ones(2**26))
 
 
 class Large(Raises):
@@ -58,7 +58,7 @@ class Large(Raises):
 
 
 class Fickle(Raises):
-    """Raises once there is a file `fail`."""
+    """Raises if a file `fail` exists."""
 
     def fault(self, x):
         if os.path.exists("fail"):

@@ -1,4 +1,4 @@
-"""Sweeps through other engines, for real: submitit's local executor, a Ray instance on loopback, joblib, Optuna."""
+"""Sweeps on other launchers and sweepers: submitit's local executor, a Ray instance on loopback, joblib, Optuna."""
 
 import math
 import re
@@ -17,14 +17,14 @@ SWEEP = ("train", "-m", *TINY, "steps=20", "depth=1,2", "norm=none,pre")
     ("launcher", "package"),
     [("joblib", "hydra_joblib_launcher"), ("submitit_local", "hydra_submitit_launcher"), ("ray", "hydra_ray_launcher")],
 )
-def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, package):
+def test_a_sweep_on_another_launcher_has_the_same_results(resexp, faulty, launcher, package):
     pytest.importorskip(f"hydra_plugins.{package}")
     assert resexp(*SWEEP, "outputs=local").returncode == 0
     run = resexp(*SWEEP, f"hydra/launcher={launcher}")
     assert run.returncode == 0, run.stderr
     assert len(re.findall(r"^\[\d/4\] ", run.stdout, re.M)) == 4
-    expected, found = cells_of(resexp, "local"), cells_of(resexp)
-    assert {n: c["replicates"] for n, c in found.items()} == {n: c["replicates"] for n, c in expected.items()}
+    expected, cells = cells_of(resexp, "local"), cells_of(resexp)
+    assert {n: c["replicates"] for n, c in cells.items()} == {n: c["replicates"] for n, c in expected.items()}
     again = resexp(*SWEEP, f"hydra/launcher={launcher}")
     assert again.stdout.count("(already done)") == 4
 
@@ -37,7 +37,7 @@ def test_a_sweep_on_another_engine_is_the_same_sweep(resexp, faulty, launcher, p
     assert sorted(c["status"] for c in cells_of(resexp, "faulty").values()) == ["done", "failed", "failed"]
 
 
-def test_optuna_searches_by_the_metric(resexp):
+def test_optuna_minimizes_the_metric(resexp):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     search = (
         "hydra/sweeper=optuna",
@@ -58,7 +58,7 @@ def test_optuna_searches_by_the_metric(resexp):
     assert run.stdout.count("optimizer.lr") >= 1
 
 
-def test_a_search_tells_why_it_ended_early(resexp, faulty):
+def test_an_optuna_search_reports_why_it_ended_early(resexp, faulty):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     space = ("normalizer=choice(raises)", "optimizer.lr=interval(1e-4,1e-1)")
     run = resexp("train", "-m", *faulty, *TINY, "norm=pre", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", *space)

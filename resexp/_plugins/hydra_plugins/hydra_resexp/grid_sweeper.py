@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class GridSweeper(Sweeper):
     """Launches every combination of the swept values, except those that a condition leaves out.
 
-    A condition is a mapping from keys to a value or a list of values. It holds for a cell that has one of these values
-    at each key. The jobs are expanded, filtered and checked beforehand (resexp/config/grid.py), and come with the task.
+    The jobs are expanded, filtered and checked before Hydra runs (resexp/config/grid.py explains conditions); they come
+    with the task.
 
     Args:
-        params: swept values by key, each a list or a text as on the command line.
-        exclude: conditions; a cell for which one of them holds is left out.
-        only: conditions; if there are any, a cell for which none of them holds is left out.
+        params: swept values by key, each a list or a string as on the command line.
+        exclude: conditions; a cell that one of them matches is left out.
+        only: conditions; if there are any, a cell that none of them matches is left out.
+
     """
 
     def __init__(

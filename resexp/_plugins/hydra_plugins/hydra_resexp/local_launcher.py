@@ -20,10 +20,8 @@ class LocalLauncher(Launcher):
     """Trains the cells of a sweep on a pool of processes on this machine.
 
     Args:
-        workers: number of processes; "auto" is one per GPU, or one per core if there is none.
-        threads: CPU threads of each; "auto" is an equal share of the cores.
-        timeout: seconds that a cell may take; None is any number.
-        memory: gigabytes of private memory that a worker may allocate; None is any number.
+        workers, threads, timeout, memory: as in `resexp.launcher.local.WorkerLimits`.
+
     """
 
     def __init__(
