@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resexp.analysis.groups import CellGroup, DepthSeries
-from resexp.analysis.sentences import deepest_arm_text, share_text
+from resexp.analysis.sentences import deepest_arm_text, no_verdict_reason, share_text
 from resexp.formats import listed, loss_text
 from resexp.record.result import mean
 from resexp.stats.shares import intervals_overlap
@@ -86,14 +86,10 @@ def _without_verdicts(group: CellGroup) -> Summary:
     done = [cell for cell in group.results if cell.status == "done"]
     if not done:
         return Summary("Nothing is done yet", ["No cell has finished."])
-    measured = group.references and all(reference.loss_reference is not None for reference in group.references)
-    reason = (
-        "At this budget the shallow reference is hardly better than a constant prediction, so the task cannot carry"
-        " verdicts."
-        if measured
-        else "The shallow reference that sets the target loss has not been measured."
-    )
-    return Summary("There are no verdicts", [reason, _lowest_loss(group, max(cell.flat["depth"] for cell in done))])
+    unmeasured = [reference for reference in group.references if reference.loss_reference is None]
+    reason = no_verdict_reason([*unmeasured, *group.references, None][0])
+    sentences = [f"{reason[0].upper()}{reason[1:]}.", _lowest_loss(group, max(cell.flat["depth"] for cell in done))]
+    return Summary("There are no verdicts", sentences)
 
 
 def _lowest_loss(group: CellGroup, depth: int) -> str:

@@ -12,6 +12,7 @@ from resexp.record.result import CellResult
 from resexp.stats.logistic import DepthEstimate
 from resexp.stats.paired import LEVEL, Interval, PairedResult, seeds_needed
 from resexp.stats.shares import Share
+from resexp.stats.verdict import Reference
 
 
 def share_interval_text(share: Share) -> str:
@@ -80,6 +81,14 @@ def deepest_arm_text(estimates: Mapping[str, DepthEstimate]) -> str:
         rivals = listed([f"{name}, {d50_with_interval(estimates[name])}" for name in overlapping])
         return f"{head} The interval overlaps with that of {rivals}: the order is not settled."
     return f"{head} Next is {others[0]} with {d50_with_interval(estimates[others[0]])}; the intervals do not overlap."
+
+
+def no_verdict_reason(reference: Reference | None) -> str:
+    """Return a clause on why a task has no target loss, and so no verdicts."""
+    if reference is None or reference.loss_reference is None:
+        return "the shallow reference that sets the target loss has not been measured"
+    loss = loss_text(reference.loss_reference)
+    return f"at this budget the shallow reference is hardly better than a constant prediction ({loss} nats)"
 
 
 def rival_text(comparison: RivalComparison) -> tuple[str, str]:

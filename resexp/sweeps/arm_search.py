@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from resexp.analysis.sentences import no_verdict_reason
 from resexp.analysis.tuning import LR_KEY
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
@@ -78,7 +79,7 @@ class ArmSearch:
         if result.status != "done":
             self.error = f"a cell at depth {trial.depth} is not done"
         elif result.reference is None or result.reference.loss_target is None:
-            self.error = f"no verdicts: in {self.steps} steps the shallow reference hardly beats a constant guess"
+            self.error = f"no verdicts: {no_verdict_reason(result.reference)}"
         else:
             outcomes = {r.seed: TrialOutcome(result.verdict(r) == "trained", r.loss_train) for r in result.replicates}
             self.search.tell(trial.depth, trial.rate, outcomes)

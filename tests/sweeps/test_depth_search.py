@@ -140,4 +140,4 @@ def test_an_arm_whose_cells_fail_does_not_stop_the_others(resexp, faulty):
 def test_a_search_without_verdicts_fails(resexp):
     run = resexp("depth", *SMALL, "steps=1", "depth=2,4", "optimizer.lr=1e-4", "seeds=3")
     assert run.returncode == 1
-    assert "no verdicts: in 1 steps the shallow reference" in " ".join(run.stdout.split())
+    assert "no verdicts: at this budget the shallow reference" in " ".join(run.stdout.split())
