@@ -75,8 +75,8 @@ def sweep(*overrides: str, **values: "OverrideValue") -> "list[CellResult]":
     from resexp.sweeps.sweep import sweep as train_sweep
 
     composer = Composer()
-    given = composer.normalize(_sweep_overrides(overrides, values))
-    outcome = train_sweep(composer, given, composer.jobs(given), log_events, Stop())
+    normalized = composer.normalize(_sweep_overrides(overrides, values))
+    outcome = train_sweep(composer, normalized, composer.jobs(normalized), log_events, Stop())
     if outcome.error:
         raise RuntimeError(outcome.error)
     return outcome.results
@@ -108,9 +108,9 @@ def depth(*overrides: str, **values: "OverrideValue") -> "list[ArmSearch]":
     from resexp.sweeps.depth_search import search_depths
 
     composer = Composer()
-    given = composer.normalize(_sweep_overrides(overrides, values))
-    searches = arm_searches(composer, given)
-    outcome = search_depths(composer, given, searches, log_events, Stop())
+    normalized = composer.normalize(_sweep_overrides(overrides, values))
+    searches = arm_searches(composer, normalized)
+    outcome = search_depths(composer, normalized, searches, log_events, Stop())
     if outcome.error:
         raise RuntimeError(outcome.error)
     return searches

@@ -22,15 +22,15 @@ def _overrides(option, tmp_path):
     """Return overrides with which the option runs here, with small files in the format of downloaded data sets."""
     group, name = option.removesuffix(".yaml").split("/")
     needs = (OmegaConf.load(conf_dir() / option).get("needs") or {}).items()
-    given = [f"{group}={name}", *(f"{other}={allowed[0]}" for other, allowed in needs)]
-    given += ["depth=4", "width=8", "batch_size=16", "steps=3", "model.patch=2"][: 5 if name == "transformer" else 4]
+    overrides = [f"{group}={name}", *(f"{other}={allowed[0]}" for other, allowed in needs)]
+    overrides += ["depth=4", "width=8", "batch_size=16", "steps=3", *(["model.patch=2"] * (name == "transformer"))]
     if name.startswith("cifar"):
-        return [*given, f"dataset.path={write_cifar(tmp_path / name, name.upper(), 40)}"]
+        return [*overrides, f"dataset.path={write_cifar(tmp_path / name, name.upper(), 40)}"]
     if name in FILES:
-        return [*given, f"dataset.path={FILES[name](tmp_path / name)}"]
+        return [*overrides, f"dataset.path={FILES[name](tmp_path / name)}"]
     if name in ("mnist", "fashion_mnist", "kmnist"):
-        return [*given, f"dataset.path={write_idx(tmp_path / name)}"]
-    return given
+        return [*overrides, f"dataset.path={write_idx(tmp_path / name)}"]
+    return overrides
 
 
 def _contract(small):

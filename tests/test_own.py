@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parent.parent / "conf" / "README.md").read_text()
 @pytest.mark.slow
 def test_the_example_of_the_page_runs(resexp, references, tmp_path):
     section = PAGE.partition("\n## Your own choices")[2].partition("\n## ")[0]
-    python, yaml = (re.search(rf"```{kind}\n(.*?)```", section, re.S)[1] for kind in ("python", "yaml"))
+    python, yaml = (re.search(rf"```{language}\n(.*?)```", section, re.S)[1] for language in ("python", "yaml"))
     (command,) = re.findall(r"^resexp (train .*)$", section, re.M)
     (tmp_path / "my_norms.py").write_text(python)
     (tmp_path / "mine" / "normalizer").mkdir(parents=True)
@@ -76,7 +76,7 @@ class Small(Initializer):
 def test_user_classes_in_every_group_train_together(resexp, tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     own = {"residual": "Halved", "body": "Branch", "model": "Net", "dataset": "Signs", "init": "Small"}
-    given = [f"{group}._target_=mine.{name}" for group, name in own.items()]
-    done = resexp("train", *TINY, "steps=200", "optimizer.lr=1e-2", *given)
+    overrides = [f"{group}._target_=mine.{name}" for group, name in own.items()]
+    done = resexp("train", *TINY, "steps=200", "optimizer.lr=1e-2", *overrides)
     assert done.returncode == 0, done.stderr
     assert "3 trained" in done.stdout

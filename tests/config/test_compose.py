@@ -64,9 +64,9 @@ def _arms(jobs):
 @pytest.mark.slow
 def test_a_named_sweep_is_recognized_with_and_without_plus(composer):
     for spelling in ("sweep=matrix", "+sweep=matrix"):
-        given = composer.normalize([spelling])
-        assert composer.is_sweep(given)
-        assert len({*_arms(composer.jobs(given))}) == 18
+        overrides = composer.normalize([spelling])
+        assert composer.is_sweep(overrides)
+        assert len({*_arms(composer.jobs(overrides))}) == 18
     assert not composer.is_sweep(composer.normalize(["norm=pre"]))
 
 
@@ -78,12 +78,12 @@ def test_overrides_take_precedence_over_a_named_sweep(composer):
 
 @pytest.mark.slow
 def test_exclude_and_only_filter_the_grid(composer):
-    given = ["norm=none,pre,post", "residual=on,off"]
-    out = composer.jobs([*given, "hydra.sweeper.exclude=[{norm:[pre,post],residual:off},{norm:none,residual:on}]"])
+    overrides = ["norm=none,pre,post", "residual=on,off"]
+    out = composer.jobs([*overrides, "hydra.sweeper.exclude=[{norm:[pre,post],residual:off},{norm:none,residual:on}]"])
     assert _arms(out) == [("none+plain", 16), ("pre+residual", 16), ("post+residual", 16)]
-    pairs = composer.jobs([*given, "hydra.sweeper.only=[{norm:pre,residual:on},{norm:post,residual:'off'}]"])
+    pairs = composer.jobs([*overrides, "hydra.sweeper.only=[{norm:pre,residual:on},{norm:post,residual:'off'}]"])
     assert _arms(pairs) == [("pre+residual", 16), ("post+plain", 16)]
-    by_default = composer.jobs([*given, "hydra.sweeper.exclude=[{depth:16,norm:none},{schedule:cosine}]"])
+    by_default = composer.jobs([*overrides, "hydra.sweeper.exclude=[{depth:16,norm:none},{schedule:cosine}]"])
     assert len(by_default) == 4
 
 
@@ -139,17 +139,17 @@ def test_a_sweep_has_every_combination(composer):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("overrides", "message"),
     [
         (["residual=deepnorm", "norm=pre"], "residual=deepnorm needs norm=post, not pre; force=true"),
         (["residual=fixup", "body=act_linear"], "residual=fixup needs body=ffn, not act_linear"),
         (["model=simplenet", "norm=post"], "model=simplenet needs norm=none or norm=pre, not post"),
     ],
 )
-def test_choices_that_exclude_each_other_are_refused_unless_forced(composer, given, message):
+def test_choices_that_exclude_each_other_are_refused_unless_forced(composer, overrides, message):
     with pytest.raises(InputError, match=message):
-        composer.cell(given)
-    forced = composer.cell([*given, "force=true"])
+        composer.cell(overrides)
+    forced = composer.cell([*overrides, "force=true"])
     assert all("needs" not in options for options in forced.options.values())
 
 
@@ -167,8 +167,8 @@ def test_the_default_cell(composer):
 
 
 def test_a_directory_name_lists_the_changed_values(composer):
-    given = ["norm=pre", "width=128", "optimizer=sgd", "optimizer.lr=0.02", "schedule=cosine"]
-    cell = composer.cell(given)
+    overrides = ["norm=pre", "width=128", "optimizer=sgd", "optimizer.lr=0.02", "schedule=cosine"]
+    cell = composer.cell(overrides)
     assert cell.name.startswith("digits-mlp/pre+residual/depth0016-width128-sgd-lr0.02-cosine-")
 
 
@@ -207,12 +207,12 @@ def test_larger_models_count_as_more_work(cell):
 
 
 def test_another_class_has_its_own_options(cell):
-    given = ("norm=pre", "normalizer._target_=torch.nn.RMSNorm")
-    assert cell(*given).options["normalizer"] == {"_target_": "torch.nn.RMSNorm"}
-    assert cell(*given, "normalizer.eps=1e-5").options["normalizer"]["eps"] == 1e-5
-    assert cell(*given, "normalizer.elementwise_affine=false").options["normalizer"]["elementwise_affine"] is False
+    overrides = ("norm=pre", "normalizer._target_=torch.nn.RMSNorm")
+    assert cell(*overrides).options["normalizer"] == {"_target_": "torch.nn.RMSNorm"}
+    assert cell(*overrides, "normalizer.eps=1e-5").options["normalizer"]["eps"] == 1e-5
+    assert cell(*overrides, "normalizer.elementwise_affine=false").options["normalizer"]["elementwise_affine"] is False
     with pytest.raises(InputError, match=r"normalizer\.eps=-1: expected a number > 0"):
-        cell(*given, "normalizer.eps=-1")
+        cell(*overrides, "normalizer.eps=-1")
 
 
 def test_two_configurations_of_one_cell_are_refused(composer):
