@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from resexp.analysis.sentences import no_verdict_reason
 from resexp.cells.callbacks import CellEnd, CellStart, CellWait, Notice
 from resexp.console.hints import shown_path
 from resexp.console.result_text import spread, summary
@@ -15,7 +16,7 @@ from resexp.console.sparkline import LayerSparklines, sparkline
 from resexp.console.tables import replicates_table
 from resexp.console.terminal import LiveView, console
 from resexp.engine.events import End, Event, Layers, Steps, Validation
-from resexp.formats import accuracy_text, loss_text, plural, scaled
+from resexp.formats import accuracy_text, plural, scaled
 from resexp.record.result import CellResult
 from resexp.record.rows import scores_by_seed
 
@@ -126,14 +127,8 @@ class CellView(LiveView):
         self._print(f"results   {shown_path(result.path)}")
 
     def _explain_missing_verdicts(self, result: CellResult) -> None:
-        reference = result.reference
-        if reference is None or reference.loss_target is not None:
-            return
-        loss = reference.loss_reference
-        reason = "failed"
-        if loss is not None:
-            reason = f"is hardly better than a constant prediction ({loss_text(loss)} nats)"
-        self._print(f"no verdicts: at this budget the shallow reference {reason}", "yellow")
+        if result.reference and result.reference.loss_target is None:
+            self._print(f"no verdicts: {no_verdict_reason(result.reference)}", "yellow")
 
     def _print(self, text: str, style: str = "") -> None:
         self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
