@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resexp.config.errors import InputError, nearest
+from resexp.config.errors import InputError
 from resexp.config.settings import SETTINGS
 from resexp.config.values import TYPES_BY_NAME, check_value, integer, value_type_of
 
@@ -44,8 +44,3 @@ def test_an_option_accepts_values_of_the_type_of_its_default(value):
 def test_integers_are_bounded(value):
     assert integer(1, 3).accepts(value) == (1 <= value <= 3)
     assert not integer(1, 3).accepts(float(value))
-
-
-def test_nearest_suggests_the_closest_word_or_lists_all():
-    assert nearest("pree", ["none", "pre", "post"]) == "; did you mean pre?"
-    assert nearest("zzz", ["b", "a"]) == "; choose from a, b"
