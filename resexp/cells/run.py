@@ -1,6 +1,7 @@
 """Train a cell: skip seeds that are done, train the missing ones, turn failures into results, measure the reference."""
 
 import contextlib
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from resexp.cells.reference import measure_reference
 from resexp.cells.tensorboard import write_summary
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError, located_error_text
+from resexp.config.fingerprint import SCHEMA
+from resexp.config.names import ID_DIGITS
 from resexp.data.dataset import Data
 from resexp.record.result import CellResult, missing_seeds, result_for
 from resexp.record.store import LOCK, RunDir
@@ -194,7 +197,21 @@ def _load_checkpoint(cell: Cell, directory: RunDir, seeds: Seeds) -> tuple[Check
     checkpoint, notes = Checkpoints(cell).latest(seeds)
     if directory.has_damaged_result():
         notes.append(directory.set_damaged_result_aside())
-    return None if cell.settings.fresh else checkpoint, notes
+    if cell.settings.fresh or checkpoint is None:
+        return None, [*notes, *_earlier_checkpoint_notes(cell)]
+    return checkpoint, notes
+
+
+def _earlier_checkpoint_notes(cell: Cell) -> list[str]:
+    """Return a line for each checkpoint of the same configuration under an earlier schema, in a directory beside it."""
+    prefix, identity_key = cell.path.name[:-ID_DIGITS], result_for(cell, "waiting").identity_key
+    notes = []
+    for file in sorted(cell.path.parent.glob(f"{glob.escape(prefix)}*/checkpoint-*.pt")):
+        result = RunDir(file.parent).result()
+        if result and result.schema < SCHEMA and result.identity_key == identity_key:
+            name = f"{file.parent.name}/{file.name}"
+            notes.append(f"not resumed from {name}: its schema is {result.schema}, expected {SCHEMA}")
+    return notes
 
 
 def _retraining_notes(cell: Cell, result: CellResult | None, missing: Seeds) -> list[str]:

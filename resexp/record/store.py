@@ -138,7 +138,12 @@ class RunDir:
 
         The configuration is in today's names. Of a file of a newer schema there is only its `schema`.
         """
-        return self._checked(RESULT, _verified) or self._checked(RUN, _as_running)
+        if content := self._checked(RESULT, _verified):
+            return content
+        content = self._checked(RUN, _as_running)
+        if content and not is_newer(content) and os.path.lexists(self.path / RESULT):
+            content["error"] = f"{RESULT} cannot be read"
+        return content
 
     def _checked(self, file: str, fields: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any] | None:
         content = read_json(self.path / file) or {}

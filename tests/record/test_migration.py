@@ -146,7 +146,11 @@ def test_a_checkpoint_of_schema_2_is_set_aside(old, same):
     (started,) = [e for e in events if isinstance(e, CellStart) and e.role == "cell"]
     assert started.step == 0
     assert [e.text for e in events if isinstance(e, Notice)] == result.notes
-    assert result.notes == [f"set aside {checkpoint.name}: its schema is 2, expected {SCHEMA}; training starts anew"]
+    assert result.notes == [
+        f"set aside {checkpoint.name}: its schema is 2, expected {SCHEMA}; training starts anew",
+        f"not resumed from {interrupted.name}/{checkpoint.name}: its schema is 2, expected {SCHEMA}",
+    ]
+    assert checkpoint.exists()
     assert (cell.path / f"schema2-{checkpoint.name}").read_bytes() == checkpoint.read_bytes()
 
 
