@@ -77,8 +77,8 @@ class CellView(LiveView):
             self._announce(event)
         elif not self.reference_announced:
             self.reference_announced = True
-            reference = f"depth {settings.depth}, {event.cell.arm}"
-            self._print(f"training the shallow reference ({reference}) once: it sets the target loss", "dim")
+            reference = f"shallow reference (depth {settings.depth}, {event.cell.arm})"
+            self._print(f"training the {reference} for the target loss", "dim")
 
     def _announce(self, event: CellStart) -> None:
         settings = event.cell.settings
