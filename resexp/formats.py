@@ -1,7 +1,7 @@
 """Numbers as text, the same in the terminal and in the report."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 def loss_text(value: float | None) -> str:
@@ -48,6 +48,12 @@ def depth_text(depth: float) -> str:
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
     """Return a count with its noun: `1 seed`, `3 seeds`. `plural_noun` is needed if the plural is not the noun + s."""
     return f"{count:,} {noun if count == 1 else plural_noun or noun + 's'}"
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Return `seed 0`, `seeds 0, 1 and 2`."""
+    numbers = [str(seed) for seed in seeds]
+    return f"{'seed' if len(numbers) == 1 else 'seeds'} {listed(numbers)}"
 
 
 def interval_text(

@@ -1,4 +1,4 @@
-"""A real browser, headless, driven through a pair of pipes: what a page shows, as words and as a picture."""
+"""A headless Chromium, driven through a pair of pipes: the text of a page, and screenshots."""
 
 import base64
 import contextlib
@@ -11,16 +11,16 @@ from pathlib import Path
 
 CHROMIUM = Path("/usr/bin/chromium")
 
-WORDS = """
-(function words(root) {
-    let found = root.nodeType === Node.TEXT_NODE ? [root.data.trim()] : [];
+TEXTS = """
+(function texts(root) {
+    let all = root.nodeType === Node.TEXT_NODE ? [root.data.trim()] : [];
     if (["STYLE", "SCRIPT", "TEMPLATE"].includes(root.nodeName)) return [];
-    if (root.shadowRoot) found = found.concat(words(root.shadowRoot));
-    for (const child of root.childNodes) found = found.concat(words(child));
-    return found.filter(Boolean);
+    if (root.shadowRoot) all = all.concat(texts(root.shadowRoot));
+    for (const child of root.childNodes) all = all.concat(texts(child));
+    return all.filter(Boolean);
 })(document.body)
 """
-"""All text of a page, that of its components included, which no dump of it holds."""
+"""All texts of a page, with those inside web components, which `--dump-dom` leaves out."""
 
 CLICK = """
 (function click(root, label) {
@@ -32,7 +32,7 @@ CLICK = """
     return [...root.children].some(child => click(child, label));
 })(document.body, %s)
 """
-"""Click on the first part of a page that has this text; whether there is one."""
+"""Click the first element with this text; true if there is one."""
 
 
 class Browser:
@@ -42,15 +42,15 @@ class Browser:
         self.profile, self.ids, self.session = profile, itertools.count(1), {}
 
     def __enter__(self) -> "Browser":
-        theirs, self.send = os.pipe()
-        self.receive, answers = os.pipe()
+        read_end, self.send = os.pipe()
+        self.receive, write_end = os.pipe()
         flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --window-size=1600,1200"
         flags += f" --user-data-dir={self.profile} --remote-debugging-pipe"
-        line = f"exec {CHROMIUM} {flags} 3<&{theirs} 4>&{answers}"
-        self.process = subprocess.Popen(["bash", "-c", line], pass_fds=(theirs, answers), stderr=subprocess.DEVNULL)
-        os.close(theirs)
-        os.close(answers)
-        self.rest = b""
+        line = f"exec {CHROMIUM} {flags} 3<&{read_end} 4>&{write_end}"
+        self.process = subprocess.Popen(["bash", "-c", line], pass_fds=(read_end, write_end), stderr=subprocess.DEVNULL)
+        os.close(read_end)
+        os.close(write_end)
+        self.buffer = b""
         target = self("Target.createTarget", url="about:blank")["targetId"]
         self.session = {"sessionId": self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
         return self
@@ -64,39 +64,38 @@ class Browser:
         os.close(self.receive)
 
     def __call__(self, method: str, **params: object) -> dict:
-        """The answer to a command of the DevTools protocol."""
+        """Send a command of the DevTools protocol; return its result."""
         number = next(self.ids)
         command = {"id": number, "method": method, "params": params, **self.session}
         os.write(self.send, json.dumps(command).encode() + b"\0")
         while True:
-            message, found, self.rest = self.rest.partition(b"\0")
-            if not found:
+            message, end, self.buffer = self.buffer.partition(b"\0")
+            if not end:
                 part = os.read(self.receive, 1 << 20)
                 if not part:
-                    raise OSError("the browser has gone")
-                self.rest = message + part
+                    raise OSError("the browser has exited")
+                self.buffer = message + part
             elif (answer := json.loads(message)).get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
 
+    def open(self, address: str) -> None:
+        """Load a page."""
+        self("Page.navigate", url=address)
+
     def click(self, label: str) -> bool:
-        """Click on what has this text; whether there is such a thing."""
+        """Click the first element with this text; return whether there is one."""
         expression = CLICK % json.dumps(label)
         return self("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
 
-    def shows(self, address: str, words: list[str], picture: Path, seconds: float = 60) -> list[str]:
-        """What is missing on a page of `words`, once all are there or the time is over; its picture goes to a file."""
-        self("Page.navigate", url=address)
-        return self.missing(words, picture, seconds)
-
-    def missing(self, words: list[str], picture: Path, seconds: float = 60) -> list[str]:
-        """The same of the page that is there."""
+    def missing(self, words: list[str], screenshot: Path, seconds: float = 60) -> list[str]:
+        """Wait until the page shows all `words`, save a screenshot, and return the words it does not show."""
         deadline = time.monotonic() + seconds
         missing = words
         while missing and time.monotonic() < deadline:
             time.sleep(0.5)
-            text = self("Runtime.evaluate", expression=WORDS, returnByValue=True)["result"].get("value") or []
-            missing = [word for word in words if not any(word in line for line in text)]
-        time.sleep(2)  # what moves comes to rest
-        picture.write_bytes(base64.b64decode(self("Page.captureScreenshot")["data"]))
+            texts = self("Runtime.evaluate", expression=TEXTS, returnByValue=True)["result"].get("value") or []
+            missing = [word for word in words if not any(word in text for text in texts)]
+        time.sleep(2)  # animations end
+        screenshot.write_bytes(base64.b64decode(self("Page.captureScreenshot")["data"]))
         return missing

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resexp.formats import duration, interval_text, listed, loss_text, percent_interval_text, plural, scaled
+from resexp.formats import duration, interval_text, listed, loss_text, percent_interval_text, plural, scaled, seeds_text
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def test_lists_read_as_a_sentence():
 def test_nouns_follow_their_count():
     assert [plural(n, "seed") for n in (0, 1, 3, 1200)] == ["0 seeds", "1 seed", "3 seeds", "1,200 seeds"]
     assert plural(2, "search", "searches") == "2 searches"
+    assert [seeds_text(range(n)) for n in (1, 3)] == ["seed 0", "seeds 0, 1 and 2"]
 
 
 @pytest.mark.parametrize(

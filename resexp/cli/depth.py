@@ -14,7 +14,7 @@ from resexp.console.hints import resexp_command
 from resexp.console.plan import plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.sweep import SweepView
-from resexp.console.terminal import console
+from resexp.console.terminal import console, print_text
 from resexp.sweeps.arm_search import ArmSearch, arm_searches
 from resexp.sweeps.depth_search import first_round, search_depths
 from resexp.sweeps.estimate import cells_to_train
@@ -25,11 +25,11 @@ def run(args: Namespace) -> int:
     """Search and print the trainable depths; return the exit code."""
     composer = Composer(args.config_dir)
     overrides = composer.normalize(args.overrides)
-    searches = arm_searches(composer, overrides)
+    searches, stdout = arm_searches(composer, overrides), console()
     if args.dry_run:
         cells = first_round(composer, searches)
-        console().print(plan_table(cells, cells_to_train(cells)))
-        print(forecast(searches))
+        stdout.print(plan_table(cells, cells_to_train(cells)))
+        print_text(stdout, forecast(searches))
         return 0
     stop = Stop()
     with _view(searches, stop, quiet=args.json) as view:
@@ -37,7 +37,7 @@ def run(args: Namespace) -> int:
     if args.json:
         print(json.dumps([arm.to_json() for arm in searches], indent=1, allow_nan=False))
     else:
-        console().print(DepthTable(searches))
+        stdout.print(DepthTable(searches))
         print(f"next      {resexp_command('report', result.outputs)}")
     for line in failure_lines(result.failures):
         print(line, file=sys.stderr)

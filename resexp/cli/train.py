@@ -15,7 +15,7 @@ from resexp.console.hints import resexp_command
 from resexp.console.plan import estimate_text, plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.tables import rates_table
-from resexp.console.terminal import console
+from resexp.console.terminal import console, print_text
 from resexp.launcher.local import finished_result
 from resexp.launcher.processes import preload
 from resexp.record.files import check_writable
@@ -89,7 +89,8 @@ def _warm_workers(composer: Composer, overrides: list[str], cell: Cell) -> None:
 def _dry_run(composer: Composer, overrides: list[str], is_sweep: bool) -> int:
     cells = [cell for _, cell in composer.jobs(overrides)] if is_sweep else [composer.cell(overrides)]
     unfinished = cells_to_train(cells)
-    console().print(plan_table(cells, unfinished))
+    stdout = console()
+    stdout.print(plan_table(cells, unfinished))
     if unfinished:
         launcher = composer.sweep_config(overrides).hydra.launcher if is_sweep else {"workers": 1}
         try:
@@ -99,7 +100,7 @@ def _dry_run(composer: Composer, overrides: list[str], is_sweep: bool) -> int:
         except Exception as error:  # timing a cell runs the user's code
             print(f"resexp: no estimate: {error_text(error)}", file=sys.stderr)
             return 1
-        print(estimate_text(**asdict(cost)))
+        print_text(stdout, estimate_text(**asdict(cost)))
     return 0
 
 

@@ -20,7 +20,7 @@ from resexp.analysis.tuning import LR_KEY, RateChoice
 from resexp.console.matrix import Matrix
 from resexp.console.result_text import VERDICT_COLORS
 from resexp.console.terminal import plain_table
-from resexp.formats import loss_text, plural
+from resexp.formats import loss_text, plural, seeds_text
 from resexp.record.result import mean
 from resexp.stats.paired import LEVEL, PairedResult
 from resexp.stats.verdict import VERDICTS
@@ -56,14 +56,14 @@ class ComparisonView:
     def _notes(self) -> Iterator[Text]:
         comparison = self.comparison
         if comparison.tuning_seeds:
-            seeds = ", ".join(map(str, comparison.tuning_seeds))
-            text = f"each arm at its own best learning rate, chosen on seeds {seeds}, compared on the other seeds"
+            chosen = f"chosen on {seeds_text(comparison.tuning_seeds)}, compared on the other seeds"
+            text = f"each arm at its own best learning rate, {chosen}"
             yield Text(text, "dim")
         if comparison.left_out:
             yield Text(f"left out: {plural(comparison.left_out, 'cell')} not done or without a target loss", "yellow")
         unpaired = sorted({seed for row in comparison.rows for seed in row.unpaired} - {*comparison.tuning_seeds})
         if unpaired:
-            yield Text(f"left out: seeds that only some cells have, {', '.join(map(str, unpaired))}", "yellow")
+            yield Text(f"left out: {seeds_text(unpaired)}, which only some cells have", "yellow")
         if any(arm.at_edge for row in comparison.rows for match in row.matches for arm in (match.a, match.b)):
             yield Text("a best learning rate is the lowest or highest tried: a better one may lie beyond", "yellow")
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from resexp.analysis.sentences import d50_interval_text, d50_text, deepest_arm_text
 from resexp.console.terminal import plain_table
-from resexp.formats import interval_text, listed, plural
+from resexp.formats import interval_text, listed, plural, seeds_text
 from resexp.stats.depth import DepthSearchEstimate
 from resexp.stats.shares import depth_bracket
 from resexp.sweeps.arm_search import ArmSearch
@@ -87,7 +87,7 @@ def _conditions(arms: Sequence[ArmSearch]) -> str:
     rates = listed([*dict.fromkeys(" / ".join(grid) for grid in grids)])
     text = f"At {budgets}, depth {depths}, lr {rates}"
     tuning = [*dict.fromkeys(seed for arm in arms if len(arm.search.rates) > 1 for seed in arm.search.tuning_seeds)]
-    return f"{text}, chosen at each depth on seeds {listed([*map(str, tuning)])}." if tuning else f"{text}."
+    return f"{text}, chosen at each depth on {seeds_text(tuning)}." if tuning else f"{text}."
 
 
 def _rates_text(estimate: DepthSearchEstimate) -> str:

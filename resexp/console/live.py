@@ -14,7 +14,7 @@ from resexp.console.hints import shown_path
 from resexp.console.result_text import spread, summary
 from resexp.console.sparkline import LayerSparklines, sparkline
 from resexp.console.tables import replicates_table
-from resexp.console.terminal import LiveView, console
+from resexp.console.terminal import LiveView, console, print_text
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.formats import accuracy_text, plural, scaled
 from resexp.record.result import CellResult
@@ -131,4 +131,4 @@ class CellView(LiveView):
             self._print(f"no verdicts: {no_verdict_reason(result.reference)}", "yellow")
 
     def _print(self, text: str, style: str = "") -> None:
-        self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
+        print_text(self.console, text, style)

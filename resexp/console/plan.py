@@ -31,5 +31,5 @@ def plan_table(cells: Sequence[Cell], unfinished: Sequence[Cell]) -> Table:
 
 def estimate_text(seconds: float, memory: int, workers: int, threads: int) -> str:
     """Return an estimate in one line; `memory` in bytes per worker."""
-    processes = f"{plural(workers, 'worker')} with {plural(threads, 'thread')} each"
-    return f"estimate: {duration(seconds)} on {processes}, up to {memory / 2**30:.1f} GB of memory per worker"
+    worker = f"{plural(threads, 'thread')} and up to {memory / 2**30:.1f} GB of memory each"
+    return f"estimate: {duration(seconds)} on {plural(workers, 'worker')} with {worker}"

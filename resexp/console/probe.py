@@ -72,7 +72,7 @@ class ProbeList:
 def _gains_table(probe: ProbeResult) -> Table:
     first = "squared norm, factor per layer"
     table = plain_table(first, "measured", "95 % interval", "theory", left=(first,))
-    gains = {"forward, the stream": probe.gain_forward, "backward, its gradient": probe.gain_backward}
+    gains = {"stream, forward": probe.gain_forward, "its gradient, backward": probe.gain_backward}
     for label, gain in gains.items():
         table.add_row(label, _factor_text(gain.measured), _interval_text(gain), _factor_text(gain.predicted))
     table.add_section()

@@ -14,7 +14,7 @@ from resexp.config.names import arm_of
 from resexp.console.listing import Entry, Listing, Side
 from resexp.console.result_text import VERDICT_COLORS, steps_to_target_text, verdict_lines, verdicts_text
 from resexp.console.terminal import plain_table
-from resexp.formats import accuracy_text, duration, loss_text
+from resexp.formats import accuracy_text, duration, loss_text, seeds_text
 from resexp.record.result import CellResult, Replicate, differing_keys, mean
 from resexp.stats.scores import Scores
 
@@ -65,10 +65,9 @@ def runs_table(results: Sequence[CellResult], more: Mapping[str, Sequence[str]] 
 
 def rates_table(choices: Sequence[RateChoice], tuning_seeds: Sequence[int]) -> Table:
     """Return a row per arm: its best learning rate, and its results with it on the seeds that did not choose it."""
-    seeds = ", ".join(map(str, tuning_seeds))
     keys = [key for key in differing_keys([choice.test for choice in choices]) if key != LR_KEY]
     columns = (*keys, "arm", "best lr", "verdicts", "train loss")
-    caption = f"best lr: chosen on seeds {seeds}; verdicts and loss: on the other seeds"
+    caption = f"best lr: chosen on {seeds_text(tuning_seeds)}; verdicts and loss: on the other seeds"
     table = plain_table(*columns, left=("arm", "verdicts"), caption=caption)
     for choice in choices:
         settings, arm = [choice.test.identity_text.get(key, "–") for key in keys], arm_of(choice.test.choices)

@@ -15,6 +15,11 @@ def console() -> Console:
     return Console(highlight=False)
 
 
+def print_text(stdout: Console, text: str, style: str = "") -> None:
+    """Print text without reading markup in it: wrapped at words on a terminal, in one line elsewhere."""
+    stdout.print(text, style=style, markup=False, soft_wrap=not stdout.is_terminal)
+
+
 def plain_table(
     *columns: str,
     left: Collection[str] = (),

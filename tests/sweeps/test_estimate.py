@@ -18,7 +18,7 @@ def test_a_dry_run_estimates_and_writes_nothing(resexp, tmp_path):
     assert run.returncode == 0, run.stderr
     assert "4 cells, 4 to train" in run.stdout
     assert re.search(
-        r"estimate: [\d.]+ s on \d+ workers? with \d+ threads? each, up to 0\.\d GB of memory per worker", run.stdout
+        r"estimate: [\d.]+ s on \d+ workers? with \d+ threads? and up to 0\.\d GB of memory each", run.stdout
     )
     assert [*tmp_path.iterdir()] == []
     resexp("train", *TINY, "depth=1", "norm=pre")
