@@ -177,7 +177,7 @@ def test_the_view_fits_80_columns_and_warns_of_missing_seeds_first():
     assert max(map(len, lines)) <= 80
     assert "needs 8 paired seeds; there are 3" in lines[1]
     assert text.index("no p below can reach 0.05") < text.index("A ÷ B")
-    for wanted in ("Factorial", "on × post", "seeds 0, 1", "at the edge", "every learning rate", "Sensitivity"):
+    for wanted in ("Factorial", "on × post", "seeds 0 and 1", "at the edge", "every learning rate", "Sensitivity"):
         assert wanted in text
 
 
