@@ -25,7 +25,7 @@ MAX_DEPTH = 512
 """Blocks up to which the theory searches for the trainable depth."""
 
 QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
-"""What is measured."""
+"""The measured quantities."""
 
 
 def probe_cell(cell: Cell) -> ProbeResult:

@@ -1,1 +1,1 @@
-"""What is stored of cells: run directories, results, curves, filters, data frames, and the index. Imports no torch."""
+"""Stored cells: run directories, results, curves, filters, data frames and the index. Imports no torch."""

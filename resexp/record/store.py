@@ -39,7 +39,7 @@ LAYER_COLUMNS = ("seed", "step", "layer", "quantity", "value")
 """`layer`: 0 … L of the stream, 1 … L of the blocks, −1 of the whole network."""
 
 ENDED = ("done", "failed", "interrupted")
-"""What a result file may hold as the status."""
+"""The statuses that a result file may hold."""
 
 
 class RunDir:

@@ -30,19 +30,19 @@ ARMS = {  # at depth 48 on digits: why the arm should not train; None if it shou
 )
 def test_five_of_six_arms_are_predicted_to_fail_at_depth_48(cell, norm, residual):
     """Training the same cells, as the matrix sweep does, confirms it."""
-    found = probe_cell(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
+    result = probe_cell(cell(f"norm={norm}", f"residual={residual}", "depth=48", "width=64", "seeds=5"))
     reason = ARMS[norm, residual]
-    assert ("should train" in found.diagnosis) == (reason is None)
+    assert ("should train" in result.diagnosis) == (reason is None)
     if reason:
-        assert reason in found.diagnosis
-        assert found.diagnosis.endswith("try norm=pre residual=on")
-        assert found.predicted_trainable_depth < 48
+        assert reason in result.diagnosis
+        assert result.diagnosis.endswith("try norm=pre residual=on")
+        assert result.predicted_trainable_depth < 48
 
 
 @pytest.mark.parametrize("norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pre", "post"))])
 def test_measured_gains_agree_with_the_theory(cell, norm):
-    found = probe_cell(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
-    for gain in (found.gain_forward, found.gain_backward):
+    result = probe_cell(cell(f"norm={norm}", "depth=16", "width=128", "seeds=8"))
+    for gain in (result.gain_forward, result.gain_backward):
         assert gain.low < gain.measured < gain.high
         assert gain.measured == pytest.approx(gain.predicted, rel=0.05)
 
@@ -64,10 +64,10 @@ def test_a_cell_outside_the_theory_reports_the_reason(cell):
         (("norm=pre", "normalizer._target_=torch.nn.LayerNorm"), "torch.nn.LayerNorm"),
         (("init=orthogonal", "init.gain=0.5"), "init.gain=0.5"),
     ):
-        found = probe_cell(cell(*given))
-        assert reason in found.no_theory_reason
-        assert found.gain_forward.predicted is None
-        assert found.gain_forward.measured > 0
+        result = probe_cell(cell(*given))
+        assert reason in result.no_theory_reason
+        assert result.gain_forward.predicted is None
+        assert result.gain_forward.measured > 0
 
 
 def test_json_of_a_multirun(capsys):
@@ -75,11 +75,11 @@ def test_json_of_a_multirun(capsys):
     assert main(["probe", "-m", "--json", *given]) == 0
     cells = json.loads(capsys.readouterr().out)
     assert [c["config"]["depth"] for c in cells] == [3, 3]
-    for found in cells:
+    for result in cells:
         keys = {"config", "gain_forward", "gain_backward", "layers", "predicted_trainable_depth", "diagnosis"}
-        assert found.keys() == keys
-        assert found["gain_forward"].keys() == {"measured", "low", "high", "predicted"}
-        assert [len(found["layers"][k]) for k in ("stream_rms", "stream_grad", "weight_grad")] == [4, 4, 3]
+        assert result.keys() == keys
+        assert result["gain_forward"].keys() == {"measured", "low", "high", "predicted"}
+        assert [len(result["layers"][k]) for k in ("stream_rms", "stream_grad", "weight_grad")] == [4, 4, 3]
 
 
 @pytest.mark.parametrize("width", [80, pytest.param(160, marks=pytest.mark.slow)])
@@ -119,12 +119,12 @@ def test_any_module_with_repeated_blocks_can_be_probed(make, shape, count):
     torch.manual_seed(0)
     module = make().eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    found = resexp.probe(module, torch.randn(shape))
-    assert found.depth == count
-    assert found.gain_forward.measured > 0
-    assert found.gain_backward.measured > 0
-    assert ("the head passes no gradient" in found.diagnosis) == (make is _vit)
-    assert np.isfinite(found.layers["weight_grad"]).all()
+    result = resexp.probe(module, torch.randn(shape))
+    assert result.depth == count
+    assert result.gain_forward.measured > 0
+    assert result.gain_backward.measured > 0
+    assert ("the head passes no gradient" in result.diagnosis) == (make is _vit)
+    assert np.isfinite(result.layers["weight_grad"]).all()
     assert not module.training
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
@@ -143,10 +143,10 @@ def test_a_module_is_probed_with_targets_and_named_blocks():
 
     torch.manual_seed(1)
     batch = torch.randn(16, 8), torch.randint(3, (16,))
-    found = resexp.probe(Net(), batch, blocks="parts.*")
-    assert found.config["blocks"] == [f"parts.{i}" for i in range(5)]
-    assert found.gain_forward.measured < 1
-    assert "Net: " in str(found)
+    result = resexp.probe(Net(), batch, blocks="parts.*")
+    assert result.config["blocks"] == [f"parts.{i}" for i in range(5)]
+    assert result.gain_forward.measured < 1
+    assert "Net: " in str(result)
     with pytest.raises(InputError, match="no module of that name"):
         resexp.probe(Net(), batch, blocks="layers.*")
 

@@ -231,8 +231,8 @@ def test_a_damaged_result_is_never_overwritten(cell, damage):
         file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     else:
         file.write_bytes(damage(content))
-    found = next(scan([small.path]))
-    assert (found.status, found.error) == ("interrupted", "result.json cannot be read")
+    listed = next(scan([small.path]))
+    assert (listed.status, listed.error) == ("interrupted", "result.json cannot be read")
     stored = file.read_bytes()
     for again in (small, cell("norm=pre", "seeds=2")):
         with pytest.raises(InputError, match=r"result\.json: cannot be read"):

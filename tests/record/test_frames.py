@@ -54,7 +54,7 @@ def outputs(tmp_path):
 
 def test_every_column_is_documented_and_has_its_type(outputs):
     rows = re.findall(r"^ *\| ([a-z, ]+) \| (`.*) \| (.+) \| (.+) \| (.+) \|$", resexp.load.__doc__, re.M)
-    told = {
+    documented = {
         (frame, column): (KINDS.get(kind, kind), unit)
         for frames, columns, kind, unit, _ in rows
         for frame in (("cells", "replicates", "steps", "layers") if frames == "all" else frames.split(", "))
@@ -64,7 +64,7 @@ def test_every_column_is_documented_and_has_its_type(outputs):
     config |= {"optimizer.betas"}
     kinds = {"i": "int", "f": "float", "b": "bool"}
     for name, frame in load(outputs)._asdict().items():
-        types = {column: kind for (where, column), (kind, _) in told.items() if where == name}
+        types = {column: kind for (where, column), (kind, _) in documented.items() if where == name}
         assert {*frame.columns} == {*types} | (config if name == "cells" else set())
         for column in types.keys() - {"depth", "optimizer.lr"}:
             assert kinds.get(frame[column].dtype.kind, "other") == types[column], column

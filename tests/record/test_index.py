@@ -60,10 +60,10 @@ def _wait_until_settled():
 def _change_in_place(path, change):
     file = path / RESULT
     if file.is_file():
-        about, content = file.stat(), bytearray(file.read_bytes())
+        stat, content = file.stat(), bytearray(file.read_bytes())
         change(content)
         file.write_bytes(content)
-        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))  # neither its time nor its size may be trusted
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # neither its time nor its size may be trusted
 
 
 def _flip(content):

@@ -127,9 +127,9 @@ def test_the_same_configuration_is_trained_anew_beside_schema_2(old, same):
     both = select([*scan([old])], parse_filter("arm=pre+residual"))
     assert {r.schema for r in both} == {2, SCHEMA}
     assert [r.schema for r in without_superseded(both)] == [SCHEMA]
-    found = resexp.compare("norm=pre,residual=on", "norm=none,residual=on", old)
-    assert found.tuning_seeds == ()
-    assert {cell.schema for cell in found.cells} == {2, SCHEMA}
+    comparison = resexp.compare("norm=pre,residual=on", "norm=none,residual=on", old)
+    assert comparison.tuning_seeds == ()
+    assert {cell.schema for cell in comparison.cells} == {2, SCHEMA}
     assert resexp.compare(f"schema={SCHEMA}", "schema=2", old).rows[0].ratio == 1.0
     for name in (RESULT, RUN):
         assert json.loads((cell.path / name).read_text())["schema"] == SCHEMA
