@@ -16,7 +16,7 @@ from resexp.config.errors import InputError, error_text, message_lines, nearest
 from resexp.data.dataset import Data, prepare
 from resexp.diagnostics.blocks import find_blocks
 from resexp.engine.loop import Plan, Training
-from resexp.engine.optimizers import optimizer_for
+from resexp.engine.optimizers import PackOptimizer
 from resexp.engine.pack import Pack
 from resexp.nn.block import ACTIVATIONS, BlockConfig
 from resexp.nn.models import Task
@@ -160,7 +160,7 @@ def build(cell: Cell, seeds: tuple[int, ...], data: Data) -> Training:
     return Training(
         pack=pack,
         data=data.to(device),
-        optimizer=optimizer_for(pack, factory(options["optimizer"])),
+        optimizer=PackOptimizer(pack, factory(options["optimizer"])),
         schedule=factory(options["schedule"])(),
         plan=Plan(settings.steps, settings.batch_size, settings.clip, settings.log_every, settings.eval_every),
         seeds=seeds,

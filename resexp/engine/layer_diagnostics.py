@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from resexp.data.dataset import Data, Split
 from resexp.diagnostics.blocks import find_blocks
 from resexp.diagnostics.probe import Probe
 from resexp.diagnostics.suite import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES, Suite
 from resexp.engine.events import Layers
-from resexp.engine.optimizers import preconditioner
+from resexp.engine.optimizers import PackOptimizer
 from resexp.engine.pack import Pack, ReplicateGroup
 from resexp.seeding import key
 
@@ -24,7 +23,7 @@ Snapshot = tuple[Tensor, dict[str, Tensor]]
 class LayerDiagnostics:
     """Measures the quantities of a suite on a fixed batch, the same for all replicates and arms of a data set."""
 
-    def __init__(self, suite: Suite, pack: Pack, data: Data, optimizer: Optimizer) -> None:
+    def __init__(self, suite: Suite, pack: Pack, data: Data, optimizer: PackOptimizer) -> None:
         self.suite, self.pack, self.optimizer = suite, pack, optimizer
         self.device = torch.device("cpu") if pack.device.type == "mps" else pack.device  # MPS has no float64
         batch = probe_batch(data.train)
@@ -36,7 +35,7 @@ class LayerDiagnostics:
             x=data.standardize(batch.x).to(self.device),
             y=batch.y.to(self.device),
             vmapped=pack.mode == "vmap",
-            lr=optimizer.param_groups[0]["lr"],
+            lr=optimizer.lr,
         )
 
     def snapshot(self, step: int) -> Snapshot | None:
@@ -71,7 +70,7 @@ class LayerDiagnostics:
         )
 
     def _preconditioner(self, rows: slice) -> dict[str, Tensor] | None:
-        divisors_RP = preconditioner(self.optimizer, rows)
+        divisors_RP = self.optimizer.preconditioner(rows)
         return None if divisors_RP is None else self._views(divisors_RP, slice(None))
 
     def _views(self, matrix_RP: Tensor, rows: slice) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.optim import Optimizer
 
 from resexp.data.dataset import Batches, Data
 from resexp.diagnostics.suite import Suite
@@ -13,7 +12,7 @@ from resexp.engine.capture import ForwardBackward
 from resexp.engine.evaluation import evaluate, subset
 from resexp.engine.events import Array, End, Event, State, Steps, Validation
 from resexp.engine.layer_diagnostics import LayerDiagnostics
-from resexp.engine.optimizers import Schedule
+from resexp.engine.optimizers import PackOptimizer, Schedule
 from resexp.engine.pack import Pack
 from resexp.engine.step import clip_gradients
 
@@ -48,7 +47,7 @@ class Training:
 
     pack: Pack
     data: Data
-    optimizer: Optimizer
+    optimizer: PackOptimizer
     schedule: Schedule
     plan: Plan
     seeds: tuple[int, ...]
@@ -56,7 +55,7 @@ class Training:
 
     def state(self, step: int, finite_R: torch.Tensor) -> State:
         """Return what `restore` needs to continue after `step`."""
-        optimizer = self.optimizer.state_dict()["state"]
+        optimizer = self.optimizer.state_dict()
         weights = self.pack.weights_RP.detach()
         tensors = {"weights": weights, "buffers": self.pack.buffers, "finite": finite_R, "optimizer": optimizer}
         return State(step, tensors)
@@ -71,8 +70,7 @@ class Training:
             pack.weights_RP.copy_(tensors["weights"])
             for name, buffer in pack.buffers.items():
                 buffer.copy_(tensors["buffers"][name])
-        groups = self.optimizer.state_dict()["param_groups"]  # stored ones would hold a learning rate of the schedule
-        self.optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
+        self.optimizer.load_state_dict(tensors["optimizer"])
         return checkpoint.step, tensors["finite"].to(pack.device)
 
 
@@ -92,7 +90,6 @@ def fit(
     layer_diagnostics = LayerDiagnostics(training.suite, pack, data, optimizer)
     batches = Batches(len(data.train), plan.batch_size, training.seeds, pack.device)
     validation = subset(data.validation)
-    rates = [group["lr"] for group in optimizer.param_groups]
     log = pack.weights_RP.new_empty(3, plan.log_every, len(pack))
     factors: list[float] = []
     step, finite_R = training.restore(checkpoint)
@@ -101,12 +98,11 @@ def fit(
             yield Validation(step, *map(_to_numpy, evaluate(pack, data, validation)))
         before = layer_diagnostics.snapshot(step)
         factors.append(training.schedule(step, plan.steps))
-        _set_learning_rates(optimizer, [rate * factors[-1] for rate in rates])
         index_RB = batches(step)
         x_RB = data.augment(data.train.x[index_RB], training.seeds, step)
         loss_R, accuracy_R = forward_backward(data.standardize(x_RB), data.train.y[index_RB])
         norm_R = clip_gradients(pack, plan.clip)
-        optimizer.step()
+        optimizer.step(factors[-1])
         log[:, len(factors) - 1] = torch.stack((loss_R, accuracy_R, norm_R))
         if before:
             yield layer_diagnostics.measure(step, before)
@@ -115,7 +111,7 @@ def fit(
         checkpoint_due = should_checkpoint()
         if len(factors) == plan.log_every or step == plan.steps or checkpoint_due:
             loss_SR, accuracy_SR, norm_SR = _to_numpy(log[:, : len(factors)])
-            yield Steps(step - len(factors), loss_SR, accuracy_SR, norm_SR, rates[0] * np.array(factors))
+            yield Steps(step - len(factors), loss_SR, accuracy_SR, norm_SR, optimizer.lr * np.array(factors))
             factors.clear()
             if not finite_R.any():
                 break
@@ -125,11 +121,6 @@ def fit(
         yield layer_diagnostics.measure(step)
     train = evaluate(pack, data, subset(data.train), train_batch_size=plan.batch_size)
     yield End(step, *map(_to_numpy, (*train, *evaluate(pack, data, data.validation))))
-
-
-def _set_learning_rates(optimizer: Optimizer, rates: list[float]) -> None:
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
 
 
 def _to_numpy(values: torch.Tensor) -> Array:
