@@ -27,11 +27,11 @@ class SimpleBlock(nn.Module):
 
 
 class SimpleNet(nn.Module):
-    """head(blocks(stem(x))) on flattened samples, (B, *shape) → logits (B, classes), with `SimpleBlock`s.
+    """head(blocks(stem(x))) on flattened samples, (B, *shape) → logits (B, classes), with blocks h + W h.
 
-    At depth 1 and width 256 with norm=pre and residual=on it is the network of the article. Parameters at width D: stem
-    D·(inputs + 1), each block D·(D + 1), head classes·(D + 1), and those of norms and residual schemes. The model
-    ignores `body` and has one point for a norm, so all placements but `none` are the same.
+    h is φ(norm(x)). At depth 1 and width 256 with norm=pre and residual=on it is the network of the article. Parameters
+    at width D: stem D·(inputs + 1), each block D·(D + 1), head classes·(D + 1), and those of norms and residual
+    schemes. The model ignores `body` and has one point for a norm, so all placements but `none` are the same.
     """
 
     def __init__(self, config: BlockConfig, task: Task) -> None:
