@@ -28,7 +28,7 @@ def progress_table(arms: Sequence[ArmSearch]) -> Table:
 
 
 class DepthTable:
-    """The searches of several arms: a row each, and below it what they show. A search need not have ended."""
+    """The searches of several arms: a row each, then conclusions and warnings. A search need not have ended."""
 
     def __init__(self, arms: Sequence[ArmSearch]) -> None:
         self.arms = arms

@@ -27,7 +27,7 @@ MAX_MARK_WIDTH = 4
 """Largest number of columns per value."""
 
 MIN_DECADES = 1.0
-"""Smallest range of the scale of `marks`, so that small differences look small."""
+"""Smallest range of the scale of `marks`, in powers of ten, so that small differences look small."""
 
 MIN_LOSS = 1e-6
 """Losses below it are drawn as this."""

@@ -1,4 +1,4 @@
-"""The command in a fresh process that reports what it imported."""
+"""Run a command in a fresh process that also reports whether it imported torch."""
 
 import os
 import subprocess

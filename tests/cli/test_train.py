@@ -29,8 +29,7 @@ def test_a_trained_cell_is_listed_and_not_trained_again(resexp, tmp_path):
 
     (cell,) = json.loads(resexp("runs", "--json").stdout)
     keys = {"id", "name", "path", "status", "error", "choices", "config", "seconds", "notes", "schema"}
-    keys |= {"replicates"}
-    assert cell.keys() == keys
+    assert cell.keys() == keys | {"replicates"}
     assert (cell["status"], cell["error"], cell["choices"]["norm"]) == ("done", None, "pre")
     assert os.path.isabs(cell["path"])
     assert [r["seed"] for r in cell["replicates"]] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Results to draw, and what is drawn."""
+"""Results for tests of the console, and their rendering."""
 
 import io
 import math
@@ -33,7 +33,7 @@ def cell_result(
 
 
 def drawn(renderable: RenderableType, width: int = 80) -> str:
-    """Return what is drawn on a terminal of this width."""
+    """Return the text on a terminal of this width."""
     stream = io.StringIO()
     Console(file=stream, width=width).print(renderable)
     return stream.getvalue()
