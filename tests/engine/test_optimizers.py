@@ -48,9 +48,10 @@ def test_the_preconditioner_is_what_adam_divides_by(cell, name):
     torch.testing.assert_close(divisors_RP[0], (second_moment / (1 - 0.999**2)).sqrt() + 1e-8)
 
 
-TORCH = ("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop",
-         "SGD")  # fmt: skip
-OWN = (NormalizedSGD, DecaysItsScale, ElementwiseSGD, LayerwiseAdamW)
+FAST = (torch.optim.AdamW, torch.optim.Adafactor, NormalizedSGD, DecaysItsScale)
+SLOW = (ElementwiseSGD, LayerwiseAdamW, *(getattr(torch.optim, name) for name in (
+    "ASGD", "Adadelta", "Adagrad", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")))  # fmt: skip
+OPTIMIZERS = [*FAST, *(pytest.param(cls, marks=pytest.mark.slow) for cls in SLOW)]
 
 
 def train_with(cell, cls, *overrides):
@@ -59,7 +60,7 @@ def train_with(cell, cls, *overrides):
     return cell("norm=pre", f"optimizer._target_={target}", "optimizer.lr=0.01", "width=8", *overrides)
 
 
-@pytest.mark.parametrize("cls", [*(getattr(torch.optim, name) for name in TORCH), *OWN], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", OPTIMIZERS, ids=lambda cls: cls.__name__)
 def test_optimizers_agree_with_a_plain_loop_in_every_pack_and_after_resuming(cell, cls):
     small = train_with(cell, cls)
     for seeds in ((0,), (2, 1), (0, 1, 2)):
