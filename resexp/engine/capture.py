@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,13 +48,14 @@ class ForwardBackward:
             return None
         x_RB, y_RB = x_RB.clone(), y_RB.clone()
         metrics_2R = pack.weights_RP.new_empty(2, len(pack))
+        inputs = (pack.weights_RP, pack.grads_RP, *pack.buffers.values(), x_RB, y_RB, metrics_2R)
         try:
             network = _copy(pack.network)
 
             def run() -> None:
                 metrics_2R.copy_(forward_backward(pack, network, x_RB, y_RB))
 
-            replay = Replay(simplify(record(run, network, pack.buffers)))
+            replay = Replay(simplify(record(run, network, pack.buffers, inputs)))
         except CaptureError:
             return None
 
@@ -67,22 +68,26 @@ class ForwardBackward:
         return replay_on
 
 
-def record(run: Callable[[], None], network: nn.Module, state: Mapping[str, Tensor]) -> list[Operation]:
+def record(
+    run: Callable[[], None], network: nn.Module, state: Mapping[str, Tensor], inputs: Sequence[Tensor]
+) -> list[Operation]:
     """Record the operations of a function whose only effect is on tensors.
 
     Args:
         run: the function; it is called twice.
         network: the network that `run` calls.
         state: tensors that `run` changes; they are restored afterwards.
+        inputs: all tensors that `run` may use, besides those that it makes.
 
     Raises:
-        CaptureError: `run` reads a value, differs between two calls, or changes what the network's code can read.
+        CaptureError: `run` reads a value, uses another tensor, differs between two calls, or changes what the network's
+            code can read.
 
     """
     python_state, generators = _python_state(network), (random.getstate(), np.random.get_state())
     try:
-        graph = _graph(_record_once(run, state))
-        operations = _record_once(run, state)
+        graph = _graph(_record_once(run, state, inputs))
+        operations = _record_once(run, state, inputs)
         if _graph(operations) != graph or _python_state(network) != python_state:
             raise CaptureError
     finally:
@@ -91,9 +96,9 @@ def record(run: Callable[[], None], network: nn.Module, state: Mapping[str, Tens
     return operations
 
 
-def _record_once(run: Callable[[], None], state: Mapping[str, Tensor]) -> list[Operation]:
+def _record_once(run: Callable[[], None], state: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> list[Operation]:
     before = {name: tensor.clone() for name, tensor in state.items()}
-    recorder = Recorder()
+    recorder = Recorder(inputs)
     try:
         with torch.random.fork_rng(devices=[]), recorder:
             run()

@@ -1,6 +1,6 @@
 """Records the tensor operations of a computation, below vmap and autograd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,17 +74,28 @@ class Recorder(TorchDispatchMode):
     """Records all operations inside a `with` block. Raises CaptureError at an uncapturable one.
 
     It holds on to all tensors, so that no memory is used for a second one.
+
+    Args:
+        inputs: the tensors that the computation may use besides those that it makes. Any other tensor, such as one that
+            a module keeps without registering it, may change between two calls.
+
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
+        self._storages = {storage_address(t) for t in inputs}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if UNCAPTURABLE.intersection(func.tags):
             raise CaptureError(func)
         result = func(*args, **(kwargs or {}))
         op = Operation(func, args, kwargs or {}, tensors_in(result))
+        if not {storage_address(t) for t in op.inputs()} <= self._storages:
+            raise CaptureError(func)
+        self._storages |= {storage_address(t) for t in op.outputs}
+        if any(t.is_conj() or t.is_neg() for t in (*op.inputs(), *op.outputs)):
+            raise CaptureError(func)  # such a view has the memory of another tensor, but not its values
         storages = {storage_address(t) for t in op.inputs()}
         shared = bool(op.outputs) and all(storage_address(t) in storages for t in op.outputs)
         op.is_view = not op.is_mutation and shared

@@ -1,7 +1,7 @@
 """The memory layout of R replicates of one cell."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,19 +78,20 @@ class Pack:
         vmapped: bool,
     ) -> None:
         self.device, self.mode = device, "vmap" if vmapped else "plain"
-        networks = [initialize(make_network, seed, initializer).to(dtype) for seed in seeds]
-        self.shapes = {name: p.shape for name, p in networks[0].named_parameters()}
+        networks = [cast(initialize(make_network, seed, initializer), dtype) for seed in seeds]
+        self._trained = {name: p.detach().to("meta") for name, p in _trained(networks[0])}
         self._starts, size = {}, 0
-        for name, shape in self.shapes.items():
+        for name, parameter in self._trained.items():
             self._starts[name] = size
-            size += _round_up(shape.numel(), ALIGNMENT)
+            size += _round_up(parameter.numel() * (2 if parameter.is_complex() else 1), ALIGNMENT)
         self.weights_RP = torch.zeros(len(seeds), _round_up(size, CHUNK), device=device, dtype=dtype)
         self.grads_RP = torch.zeros_like(self.weights_RP)
         for r, network in enumerate(networks):
-            for view, parameter in zip(self.views(self.weights_RP, r).values(), network.parameters(), strict=True):
+            for view, (_, parameter) in zip(self.views(self.weights_RP, r).values(), _trained(network), strict=True):
                 view.copy_(parameter.detach())
-        buffers = [dict(network.named_buffers()) for network in networks]
+        buffers = [_untrained(network) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
+        self._state_names = _state_names(networks[0])
         self.network = _on_meta(networks[0])
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.groups = [self._group(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]
@@ -106,23 +107,25 @@ class Pack:
     @property
     def num_parameters(self) -> int:
         """The number of parameters of one replicate, padding excluded."""
-        return sum(shape.numel() for shape in self.shapes.values())
+        return sum(parameter.numel() for parameter in self._trained.values())
 
     def views(self, matrix_RP: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Return a view of each parameter's columns in some rows of a matrix laid out like `weights_RP`.
 
-        A view has the shape of the parameter, after the axis R if `rows` is a slice.
+        A view has the shape of the parameter, after the axis R if `rows` is a slice. A complex parameter takes two
+        columns for each value.
         """
         part = matrix_RP[rows]
         return {
-            name: part.narrow(-1, self._starts[name], shape.numel()).view(part.shape[:-1] + shape)
-            for name, shape in self.shapes.items()
+            name: _view(part, self._starts[name], parameter.shape, parameter.is_complex())
+            for name, parameter in self._trained.items()
         }
 
     def state_dict(self, row: int) -> dict[str, Tensor]:
-        """Return the parameters and buffers of one replicate, named as in the network's `state_dict`."""
-        weights = {name: view.detach() for name, view in self.views(self.weights_RP, row).items()}
-        return {**weights, **{name: buffer[row] for name, buffer in self.buffers.items()}}
+        """Return what one replicate's network returns as its `state_dict`, shared parameters under each name."""
+        values = {name: view.detach() for name, view in self.views(self.weights_RP, row).items()}
+        values |= {name: buffer[row] for name, buffer in self.buffers.items()}
+        return {key: values[name] for key, name in self._state_names.items()}
 
     def set_mode(self, *, training: bool, dropout: bool = False) -> None:
         """Put the network in training or evaluation mode, and its dropout separately."""
@@ -130,6 +133,49 @@ class Pack:
             self.network.train(training)
         for module in self._dropouts:
             module.train(dropout)
+
+
+def cast(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Convert a network to a precision, in place.
+
+    Real parameters get `dtype`, complex ones the complex type of that precision, and so do buffers, except that float64
+    and complex128 buffers, which their author made so, keep their type. Integers keep theirs.
+    """
+    wide = (torch.float64, torch.complex128)
+    buffers = {id(buffer) for buffer in network.buffers() if buffer.dtype in wide}
+
+    def convert(tensor: Tensor) -> Tensor:
+        if id(tensor) in buffers or not (tensor.is_floating_point() or tensor.is_complex()):
+            return tensor
+        return tensor.to(dtype.to_complex() if tensor.is_complex() else dtype)
+
+    network._apply(convert)
+    return network
+
+
+def _trained(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the parameters that require a gradient, with their names; a shared one once."""
+    return ((name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad)
+
+
+def _untrained(network: nn.Module) -> dict[str, Tensor]:
+    """Return the buffers of a network and its frozen parameters."""
+    frozen = {name: p.detach() for name, p in network.named_parameters() if not p.requires_grad}
+    return {**dict(network.named_buffers()), **frozen}
+
+
+def _state_names(network: nn.Module) -> dict[str, str]:
+    """Map each key of a network's `state_dict` to the name under which its tensor is iterated, the first of several."""
+    names = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+    state = network.state_dict(keep_vars=True)
+    return {key: names[id(tensor)] for key, tensor in state.items() if id(tensor) in names}  # without extra state
+
+
+def _view(matrix: Tensor, start: int, shape: torch.Size, is_complex: bool) -> Tensor:
+    """View the columns of a parameter from `start` on, in its shape behind the other axes of `matrix`."""
+    if not is_complex:
+        return matrix.narrow(-1, start, shape.numel()).view(matrix.shape[:-1] + shape)
+    return torch.view_as_complex(matrix.narrow(-1, start, 2 * shape.numel()).view(matrix.shape[:-1] + shape + (2,)))
 
 
 def _round_up(size: int, multiple: int) -> int:

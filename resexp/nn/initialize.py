@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.nn.block import LINEAR_LAYERS, Residual
-from resexp.seeding import key
+from resexp.seeding import key, seeded
 
 
 class Initializer:
@@ -50,8 +50,7 @@ def fan_in(weight: Tensor) -> int:
 @torch.no_grad()
 def initialize(make_network: Callable[[], nn.Module], seed: int, initializer: Initializer) -> nn.Module:
     """Make a network on the CPU with the initial weights of `seed`, as the table above says."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(seed, "construction"))  # for parameters that their module's constructor draws
+    with seeded(seed, "construction"):  # for what the constructors of modules draw
         network = make_network()
     beside = {
         f"{name}.{layer}".lstrip(".")

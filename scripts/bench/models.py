@@ -153,10 +153,10 @@ def plain_turns(network: nn.Module, training: Training) -> Iterator[float]:
 def copy_weights(network: nn.Module, training: Training) -> None:
     """Copy the weights of replicate 0 to the plain network. Raises RuntimeError if its logits differ then."""
     state = training.pack.state_dict(0)
-    queue = [state[name] for name in training.pack.shapes]
+    queue = [state[name] for name in training.pack.views(training.pack.weights_RP, 0)]
     if isinstance(network, Characters):  # resexp has three matrices instead of one
         joined = []
-        for name, value in zip(training.pack.shapes, queue, strict=True):
+        for name, value in zip(training.pack.views(training.pack.weights_RP, 0), queue, strict=True):
             if ".q." in name:
                 parts = [state[name.replace(".q.", f".{part}.")] for part in "qkv"]
                 joined.append(torch.cat(parts))

@@ -21,6 +21,10 @@ def train_plainly(cell, seed, make_optimizer):
     """Train one seed with an ordinary loop; return the minibatch losses and the trained network."""
     data, settings = load_data(cell), cell.settings
     network = network_of(cell, seed, data).train()
+    if settings.precision == "float64":
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.is_complex() or tensor.is_floating_point():
+                tensor.data = tensor.data.to(torch.complex128 if tensor.is_complex() else torch.float64)
     optimizer = make_optimizer(network.parameters())
     batches = Batches(len(data.train), settings.batch_size, (seed,), torch.device("cpu"))
     losses = []

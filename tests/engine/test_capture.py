@@ -45,8 +45,23 @@ class CustomNetwork(nn.Module):
 def test_a_network_that_may_behave_differently_next_time_is_not_captured(behavior):
     network, x = CustomNetwork(behavior), torch.ones(2, 4)
     with pytest.raises(CaptureError):
-        record(lambda: network(x), network, {})
-    assert record(lambda: CustomNetwork()(x), network, {})
+        record(lambda: network(x), network, {}, (x, *network.parameters()))
+    pure = CustomNetwork()
+    assert record(lambda: pure(x), pure, {}, (x, *pure.parameters()))
+
+
+@pytest.mark.parametrize("use", ["reads", "writes"])
+def test_a_network_that_uses_an_unregistered_tensor_is_not_captured(use):
+    network, x, age = nn.Identity(), torch.ones(2, 4), torch.zeros(())
+    with pytest.raises(CaptureError):
+        record(lambda: x + age if use == "reads" else age.add_(1), network, {}, (x,))
+
+
+def test_conjugate_and_negative_views_are_not_captured():
+    z = torch.ones(2, dtype=torch.complex64)
+    for view in (lambda: z.conj() * 2, lambda: z.conj().imag * 2):
+        with pytest.raises(CaptureError):
+            record(view, nn.Identity(), {}, (z,))
 
 
 @pytest.mark.parametrize("behavior", ["pure", "counts calls", "appends to a list", "branches on a value"])

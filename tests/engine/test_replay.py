@@ -41,7 +41,7 @@ def test_a_replay_equals_running_the_program(program):
         out.copy_(torch.stack([stack[-1], stack[len(stack) // 2], state[0]]))
         state[0].mul_(0.5).add_(stack[-1])
 
-    replay = Replay(simplify(operations := record(run, nn.Identity(), {"state": state})))
+    replay = Replay(simplify(operations := record(run, nn.Identity(), {"state": state}, (x, out, state))))
     del operations
     assert torch.equal(state, values(7))
     for seed in (1, 2):
