@@ -4,7 +4,6 @@ import difflib
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
 
 LONGEST = 300
 """Characters of an error of unknown origin after which `error_text` cuts it off."""
@@ -12,11 +11,6 @@ LONGEST = 300
 
 class InputError(ValueError):
     """Bad input. The message is one line for the user, who gets exit code 2; nothing was written."""
-
-
-def refuse(message: str) -> NoReturn:
-    """Raise InputError."""
-    raise InputError(message)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
