@@ -14,8 +14,7 @@ from resexp.analysis.prediction import no_theory_reason, theory_arm
 from resexp.build import build, check_available, cpu_threads, load_data
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
-from resexp.diagnostics.blocks import find_blocks
-from resexp.diagnostics.probe import Probe, cross_entropy, first_tensor
+from resexp.diagnostics.probe import cross_entropy, first_tensor, probe_of
 from resexp.diagnostics.suite import Suite
 from resexp.engine.layer_diagnostics import LayerDiagnostics
 from resexp.record.result import finite_or_none
@@ -67,16 +66,9 @@ def probe_module(
     if not isinstance(x, Tensor) or not len(x):
         raise InputError("batch: expected a tensor of at least one input, or a pair of it and targets")
     modes = {part: part.training for part in module.modules()}
-    probe = Probe(
-        network=module.train(),
-        blocks=find_blocks(module, blocks),
-        params={name: p.detach()[None] for name, p in module.named_parameters()},
-        buffers={name: b[None] for name, b in module.named_buffers()},
-        x=x,
-        y=torch.zeros(0) if y is None else y,
-        loss=loss or (_along_random_direction if y is None else cross_entropy),
-    )
+    loss = loss or (_along_random_direction if y is None else cross_entropy)
     try:
+        probe = probe_of(module.train(), x, torch.zeros(0) if y is None else y, blocks, loss=loss)
         with torch.inference_mode(False), torch.enable_grad():
             suite = Suite(QUANTITIES, ())
             values, note = _measure_with_gradient(lambda **changes: suite(replace(probe, **changes), expensive=False))
