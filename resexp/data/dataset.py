@@ -103,14 +103,14 @@ def prepare(dataset: Dataset, dtype: torch.dtype) -> Data:
     return Data(train, validation, classes, mean.to(dtype), scale.to(dtype), augment)
 
 
-def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and 1/standard deviation per channel (C, 1, 1), or of all values, chunk by chunk.
 
     Sums of bytes and of their squares are exact in float64, in any order and with any number of threads.
     """
     dims = [0, 2, 3] if x.ndim == 4 else list(range(x.ndim))
     count = x.numel() // (x.shape[1] if x.ndim == 4 else 1)
-    parts = (part.double() for part in x.split(chunk))
+    parts = (part.double() for part in x.split(4096))
     sums = torch.stack(
         [torch.stack([p.sum(dims, keepdim=True)[0], p.square().sum(dims, keepdim=True)[0]]) for p in parts]
     )
@@ -118,10 +118,10 @@ def _statistics(x: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
     return mean, (square - mean**2).clamp_min(0).sqrt().clamp_min(1e-12).reciprocal()
 
 
-def hold_out(samples: Split, share: float = 0.2) -> tuple[Split, Split]:
-    """Split samples into training and validation, with `share` of them held out; the same for every seed."""
+def hold_out(samples: Split) -> tuple[Split, Split]:
+    """Split samples into training and validation, with a fifth of them held out; the same for every seed."""
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(key("held out")))
-    held_out = round(share * len(samples))
+    held_out = round(0.2 * len(samples))
     return samples.take(order[held_out:]), samples.take(order[:held_out])
 
 

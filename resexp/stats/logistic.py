@@ -91,7 +91,7 @@ def estimate_depth(shares: Mapping[int, Share], widening: float = 1.0) -> DepthE
     return DepthEstimate(d50=d50, low=min(fit_low, low), high=max(fit_high, high), censored=None, scale=scale)
 
 
-def fit_logistic(shares: Mapping[int, Share], coverage: float = COVERAGE) -> LogisticFit:
+def fit_logistic(shares: Mapping[int, Share]) -> LogisticFit:
     """Fit D50 and s to the shares of trained replicates.
 
     Returns:
@@ -110,7 +110,7 @@ def fit_logistic(shares: Mapping[int, Share], coverage: float = COVERAGE) -> Log
     penalized_MS = _log_likelihood(tried, log_d50_M, log_s_S) - 0.5 * ((log_s_S - PENALTY_MEAN) / PENALTY_SD) ** 2
     weight_M = np.exp(logsumexp(penalized_MS, axis=1) - logsumexp(penalized_MS))
     cumulative_M = np.cumsum(weight_M)
-    tail = (1 - coverage) / 2
+    tail = (1 - COVERAGE) / 2
     low, d50, high = (np.exp(np.interp(p, cumulative_M, log_d50_M)) for p in (tail, 0.5, 1 - tail))
     log_s = log_s_S[np.argmax(logsumexp(penalized_MS, axis=0))]
     return LogisticFit(float(d50), float(low), float(high), float(np.exp(log_s)))
