@@ -62,4 +62,9 @@ class CellEnd:
     trained: tuple[int, ...]
 
 
-Callback = Callable[[CellStart | CellWait | Notice | CellEnd | Event], None]
+CellEvent = CellStart | CellWait | Notice | CellEnd | Event
+
+Callback = Callable[[CellEvent], None]
+
+CallbackFor = Callable[[Cell], Callback]
+"""Returns the callback for the events of a cell."""

@@ -1,9 +1,8 @@
 """Warnings and progress of library use, through the logger "resexp"."""
 
 import logging
-from typing import Any
 
-from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait, Notice
+from resexp.cells.callbacks import Callback, CellEnd, CellEvent, CellStart, CellWait, Notice
 from resexp.config.cell import Cell
 from resexp.formats import plural
 
@@ -17,7 +16,7 @@ def log_events(cell: Cell) -> Callback:
     `logging.basicConfig(level=logging.INFO)` shows it. Commands draw their own views and log nothing.
     """
 
-    def log(event: Any) -> None:
+    def log(event: CellEvent) -> None:
         match event:
             case CellStart(role="cell", seeds=seeds, step=step):
                 resumed = f", resumed from step {step}" if step else ""

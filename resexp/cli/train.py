@@ -16,9 +16,9 @@ from resexp.console.plan import estimate_text, plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.tables import rates_table
 from resexp.console.terminal import console, print_text
-from resexp.launcher.local import finished_result
 from resexp.launcher.processes import preload
 from resexp.record.files import check_writable
+from resexp.record.index import finished_result
 from resexp.record.result import CellResult
 from resexp.sweeps.estimate import cells_to_train, estimate
 from resexp.sweeps.sweep import runs_in_this_process, sweep

@@ -9,13 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from resexp.analysis.sentences import no_verdict_reason
-from resexp.cells.callbacks import CellEnd, CellStart, CellWait, Notice
+from resexp.cells.callbacks import CellEnd, CellEvent, CellStart, CellWait, Notice
 from resexp.console.hints import shown_path
 from resexp.console.result_text import spread, summary
 from resexp.console.sparkline import LayerSparklines, sparkline
 from resexp.console.tables import replicates_table
 from resexp.console.terminal import LiveView, console, print_text
-from resexp.engine.events import End, Event, Layers, Steps, Validation
+from resexp.engine.events import End, Layers, Steps, Validation
 from resexp.formats import accuracy_text, plural, scaled
 from resexp.record.result import CellResult
 from resexp.record.rows import scores_by_seed
@@ -44,7 +44,7 @@ class CellView(LiveView):
         """Return the current view."""
         return Group(self.progress, self.status, *([self.layers] if self.layers else []))
 
-    def __call__(self, event: CellStart | CellWait | Notice | CellEnd | Event) -> None:
+    def __call__(self, event: CellEvent) -> None:
         """Show an event."""
         match event:
             case CellStart():

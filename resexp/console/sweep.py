@@ -11,13 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait, Notice
+from resexp.cells.callbacks import Callback, CellEnd, CellEvent, CellStart, Notice
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.console.matrix import Matrix
 from resexp.console.result_text import spread, summary
 from resexp.console.terminal import LiveView, console
-from resexp.engine.events import Event, Steps
+from resexp.engine.events import Steps
 from resexp.formats import duration
 from resexp.record.result import CellResult, result_for
 
@@ -99,7 +99,7 @@ class SweepView(LiveView):
         """Return the callback that shows the events of a cell."""
         progress = self._progress_of(cell)
 
-        def on_event(event: CellStart | CellWait | Notice | CellEnd | Event) -> None:
+        def on_event(event: CellEvent) -> None:
             match event:
                 case CellStart():
                     progress.result = result_for(cell, "running")

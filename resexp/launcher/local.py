@@ -1,16 +1,15 @@
 """What `hydra/launcher=local` does: train the cells of a sweep on the cores or GPUs of this machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from resexp.cells.callbacks import Callback, CellEnd
+from resexp.cells.callbacks import CallbackFor, CellEnd
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.launcher.pool import Pool
 from resexp.launcher.resources import WorkerResources, gpu_environments, share_cores
-from resexp.record.index import recorded_result
-from resexp.record.result import CellResult, missing_seeds
+from resexp.record.index import finished_result
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,7 @@ class WorkerLimits:
 
 
 def train_cells(
-    cells: Sequence[Cell],
-    limits: WorkerLimits,
-    log_dir: Path,
-    callback_for: Callable[[Cell], Callback],
-    stop: Stop,
+    cells: Sequence[Cell], limits: WorkerLimits, log_dir: Path, callback_for: CallbackFor, stop: Stop
 ) -> None:
     """Train those of `cells` that are not finished on a pool of processes, and record their results.
 
@@ -73,9 +68,3 @@ def _resources(cells: Sequence[Cell], limits: WorkerLimits, log_dir: Path) -> li
         )
         for index in range(count)
     ]
-
-
-def finished_result(cell: Cell) -> CellResult | None:
-    """Return the recorded result of a cell if all of its seeds are done and have verdicts, else None."""
-    result = recorded_result(cell)
-    return result if result.status == "done" and result.is_judged and not missing_seeds(cell, result) else None

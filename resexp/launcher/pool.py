@@ -3,13 +3,13 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from resexp.cells.callbacks import Callback, CellEnd, CellStart, CellWait
+from resexp.cells.callbacks import CallbackFor, CellEnd, CellStart, CellWait
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.launcher.processes import exit_text, hidden_main, preload, process_context
@@ -56,7 +56,7 @@ class Pool:
 
     resources: Sequence[WorkerResources]
     timeout: float | None
-    callback_for: Callable[[Cell], Callback]
+    callback_for: CallbackFor
     stop: Stop
 
     def run(self, cells: Sequence[Cell]) -> None:

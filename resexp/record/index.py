@@ -15,7 +15,7 @@ from resexp.formats import plural
 from resexp.record.cache import Cache
 from resexp.record.files import read_json
 from resexp.record.migration import is_newer
-from resexp.record.result import CellResult, result_for
+from resexp.record.result import CellResult, missing_seeds, result_for
 from resexp.record.store import RESULT, RUN, RunDir, result_from
 
 LOGGER = logging.getLogger(__name__)
@@ -64,6 +64,12 @@ def recorded_result(cell: Cell, error: str | None = None) -> CellResult:
         notes=result.notes,
         cost=result.cost,
     )
+
+
+def finished_result(cell: Cell) -> CellResult | None:
+    """Return the recorded result of a cell if all of its seeds are done and have verdicts, else None."""
+    result = recorded_result(cell)
+    return result if result.status == "done" and result.is_judged and not missing_seeds(cell, result) else None
 
 
 def metric_value(cell: Cell) -> float:

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resexp.cells.callbacks import CellEnd
+from resexp.cells.callbacks import CallbackFor, CellEnd
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.config.compose import Composer
-from resexp.launcher.local import finished_result
+from resexp.record.index import finished_result
 from resexp.record.result import CellResult
 from resexp.stats.depth import Trial
 from resexp.sweeps.arm_search import ArmSearch
 from resexp.sweeps.estimate import cells_to_train
-from resexp.sweeps.job import CallbackFor
 from resexp.sweeps.manifest import SweepManifest
 from resexp.sweeps.sweep import sweep
 

@@ -1,13 +1,12 @@
 """The task that Hydra's launchers run for each job of a sweep, here or on another machine."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from resexp.cells.callbacks import Callback, CellEnd
+from resexp.cells.callbacks import Callback, CallbackFor, CellEnd, CellEvent
 from resexp.cells.interrupt import Stop
 from resexp.config.cell import Cell
 from resexp.config.check import Checker
@@ -22,9 +21,6 @@ Job = tuple[list[str], Cell]
 
 CellKey = tuple[str, tuple[int, ...]]
 """`Cell.key`."""
-
-CallbackFor = Callable[[Cell], Callback]
-"""Returns the callback for the training events of a cell."""
 
 
 class CellTask:
@@ -75,7 +71,7 @@ def collect_failures(callback_for: CallbackFor, failures: dict[CellKey, CellResu
     def collecting_callback_for(cell: Cell) -> Callback:
         on_event = callback_for(cell)
 
-        def on_event_collecting(event: Any) -> None:
+        def on_event_collecting(event: CellEvent) -> None:
             if isinstance(event, CellEnd) and event.role == "cell" and event.result.status == "failed":
                 failures[cell.key] = event.result
             on_event(event)

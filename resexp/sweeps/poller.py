@@ -5,11 +5,10 @@ import threading
 from collections.abc import Sequence
 from types import TracebackType
 
-from resexp.cells.callbacks import CellEnd
+from resexp.cells.callbacks import CallbackFor, CellEnd
 from resexp.config.cell import Cell
 from resexp.record.index import recorded_result
 from resexp.record.store import RESULT, RunDir
-from resexp.sweeps.job import CallbackFor
 
 
 class ResultPoller:
