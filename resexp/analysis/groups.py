@@ -1,6 +1,5 @@
 """Cells grouped by data set and model, and within a group by arm and depth."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from resexp.record.result import CellResult, differing_keys
 from resexp.stats.depth import TUNED_WIDENING
 from resexp.stats.logistic import DepthEstimate, estimate_depth
 from resexp.stats.shares import DepthBracket, Share, depth_bracket
-from resexp.stats.verdict import VERDICTS, Reference
+from resexp.stats.verdict import Reference
 
 MIN_DEPTHS = 3
 """The least number of depths to which the logistic fit of D50 is applied."""
@@ -112,15 +111,9 @@ def _short_key(key: str, keys: Iterable[str]) -> str:
     return end if sum(other.rpartition(".")[2] == end for other in keys) == 1 else key
 
 
-def verdict_counts(cell: CellResult) -> dict[str, int]:
-    """Return the number of replicates with each verdict that occurs."""
-    counts = Counter(cell.verdict(r) for r in cell.replicates)
-    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
-
-
 def trained_share(cell: CellResult) -> Share:
     """Return the share trained among the replicates with a verdict; 0 of 0 if there is no target loss."""
-    counts = verdict_counts(cell)
+    counts = cell.verdict_counts
     has_target = cell.reference is not None and cell.reference.loss_target is not None
     return Share(counts.get("trained", 0), sum(counts.values())) if has_target else Share(0, 0)
 

@@ -13,7 +13,7 @@ from typing import Any
 from resexp.analysis.tuning import LR_KEY, RateChoice, choose_rate
 from resexp.config.errors import InputError, nearest
 from resexp.record.filters import COMPOSITE_KEYS, Term, sort_key, value_text
-from resexp.record.result import CellResult
+from resexp.record.result import CellResult, mapping_key
 from resexp.stats.factorial import is_factorial
 
 FACTORS = ("residual", "norm")
@@ -139,7 +139,7 @@ def _other_keys(cell: CellResult, contrast: Iterable[str]) -> dict[str, Any]:
 def _by_other_keys(cells: Sequence[CellResult], contrast: Iterable[str]) -> dict[str, list[CellResult]]:
     groups: dict[str, list[CellResult]] = {}
     for cell in cells:
-        groups.setdefault(repr(sorted(_other_keys(cell, contrast).items(), key=str)), []).append(cell)
+        groups.setdefault(mapping_key(_other_keys(cell, contrast)), []).append(cell)
     return groups
 
 
@@ -153,7 +153,7 @@ def _checked_arm(name: str, cells: list[CellResult], contrast: set[str]) -> list
         values = sorted({value_text(cell.flat.get(key)) for cell in cells})
         if len(values) > 1:
             raise InputError(f"{name} leaves {key} open ({', '.join(values)}): add a term such as {key}={values[0]}")
-    if len({repr(sorted(_other_keys(cell, {LR_KEY}).items(), key=str)) for cell in cells}) > 1:
+    if len({mapping_key(_other_keys(cell, {LR_KEY})) for cell in cells}) > 1:
         raise InputError(f"{name} matches several cells that differ in more than the learning rate: add terms")
     return cells
 

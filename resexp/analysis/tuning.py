@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from resexp.record.result import CellResult
+from resexp.record.result import CellResult, mapping_key
 from resexp.stats.scores import lr_sensitivity, selection_key
 
 LR_KEY = "optimizer.lr"
@@ -36,7 +36,7 @@ def choose_rates(results: Sequence[CellResult], tuning_seeds: Sequence[int]) -> 
     for result in results:
         if result.status == "done":
             same = {k: v for k, v in result.identity_config.items() if k != LR_KEY}
-            groups.setdefault(repr(sorted(same.items(), key=str)), []).append(result)
+            groups.setdefault(mapping_key(same), []).append(result)
     return [choose_rate(group, tuning_seeds) for group in groups.values()]
 
 

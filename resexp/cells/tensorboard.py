@@ -196,7 +196,7 @@ def write_summary(path: Path, cell: Cell, result: CellResult) -> None:
         name: mean(getattr(r, name) for r in result.replicates) for name in ("loss_train", "loss_val", "accuracy_val")
     }
     final = {f"final/{name}": value for name, value in means.items() if value is not None}
-    final["final/trained"] = sum(result.verdict(r) == "trained" for r in result.replicates)
+    final["final/trained"] = result.verdict_counts.get("trained", 0)
     settings = {name: getattr(cell.settings, name) for name in HPARAMS}
     lr = {"lr": float(cell.options["optimizer"].get("lr", 0.0))}
     summaries = layer_summaries(profiles(RunDir(path).layers() or {}), 0)

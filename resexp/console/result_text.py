@@ -9,7 +9,6 @@ from resexp.console.listing import Lines
 from resexp.formats import accuracy_text, duration, loss_text
 from resexp.record.result import CellResult, mean
 from resexp.stats.scores import Scores
-from resexp.stats.verdict import VERDICTS
 
 VERDICT_COLORS = {"trained": "green", "slow": "yellow", "stuck": "red", "diverged": "magenta"}
 STATUS_COLORS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "waiting": "dim"}
@@ -33,11 +32,8 @@ def verdict_lines(result: CellResult) -> Lines:
     """Return the parts of `verdicts_text` with their colors, a line each."""
     if result.status != "done":
         return ((result.status, STATUS_COLORS[result.status]),)
-    verdicts = [result.verdict(r) for r in result.replicates]
-    counts = [(word, verdicts.count(word)) for word in VERDICTS]
-    return tuple((f"{count} {word}", VERDICT_COLORS[word]) for word, count in counts if count) or (
-        ("no verdict", "dim"),
-    )
+    lines = tuple((f"{count} {word}", VERDICT_COLORS[word]) for word, count in result.verdict_counts.items())
+    return lines or (("no verdict", "dim"),)
 
 
 def steps_to_target_text(scores: Scores) -> str:

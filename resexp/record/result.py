@@ -1,6 +1,7 @@
 """The recorded result of a cell, its replicates, and what it cost."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,7 @@ from resexp.config.cell import Cell
 from resexp.config.fingerprint import GROUPS_OUTSIDE_ID, SCHEMA
 from resexp.config.settings import SETTINGS
 from resexp.stats.scores import Scores
-from resexp.stats.verdict import Outcome, Reference, flags, verdict
+from resexp.stats.verdict import VERDICTS, Outcome, Reference, flags, verdict
 
 NON_IDENTITY = frozenset(
     [*GROUPS_OUTSIDE_ID, *(name for name, spec in SETTINGS.items() if not spec.metadata["identity"])]
@@ -120,6 +121,12 @@ class CellResult:
         """Return the verdict of a replicate; None if the cell is not done or has no reference."""
         return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
 
+    @property
+    def verdict_counts(self) -> dict[str, int]:
+        """The number of replicates with each verdict that occurs."""
+        counts = Counter(self.verdict(r) for r in self.replicates)
+        return {word: counts[word] for word in VERDICTS if counts[word]}
+
     def flags(self, replicate: Replicate) -> list[str]:
         """Return the flags of a replicate; none if the cell is not done or has no reference."""
         return flags(replicate.outcome, self.reference) if self.reference and self.status == "done" else []
@@ -142,7 +149,7 @@ class CellResult:
     @cached_property
     def identity_key(self) -> str:
         """`identity_config` as one string, by which cells of different schemas are matched."""
-        return repr(sorted(self.identity_config.items(), key=str))
+        return mapping_key(self.identity_config)
 
     @cached_property
     def identity_text(self) -> dict[str, str]:
@@ -167,6 +174,11 @@ class CellResult:
                 for r in self.replicates
             ],
         }
+
+
+def mapping_key(mapping: Mapping[str, Any]) -> str:
+    """Return a mapping as one string, whatever the order of its keys, by which cells are grouped and matched."""
+    return repr(sorted(mapping.items(), key=str))
 
 
 def result_for(cell: Cell, status: Status, **fields: Any) -> CellResult:

@@ -1,7 +1,6 @@
 """A cell as one row of a table: path, configuration, verdicts, means over seeds and scores."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ ScoresBySeed = Mapping[int, Scores]
 
 def cell_row(result: CellResult, scores: ScoresBySeed) -> dict[str, Any]:
     """Return the row of a cell: filter values, counts of verdicts, means over seeds, and the cell's scores."""
-    counts = Counter(result.verdict(r) for r in result.replicates)
     fields = {key: getattr(result, key) for key in ("id", "name", "path", "error", "seconds")}
     means = {key: mean(getattr(r, key) for r in result.replicates) for key in METRICS}
-    verdicts: dict[str, Any] = {word: counts[word] for word in VERDICTS}
+    verdicts = dict.fromkeys(VERDICTS, 0) | result.verdict_counts
     return {**fields, **filter_values(result), **verdicts, **means, **cell_scores(scores)._asdict()}
 
 

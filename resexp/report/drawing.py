@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from matplotlib.figure import Figure
 
-from resexp.analysis.groups import CellGroup, DepthSeries, trained_share, verdict_counts
+from resexp.analysis.groups import CellGroup, DepthSeries, trained_share
 from resexp.analysis.headline import summarize
 from resexp.analysis.quantities import quantity_display
 from resexp.analysis.sentences import trainable_depth_text
@@ -94,7 +94,7 @@ def _depth_label(depth: int) -> str:
 def _map(group: CellGroup) -> ReportFigure:
     def counts(series: DepthSeries, depth: int) -> Counts | None:
         cell = series.cells.get(depth)
-        return Counts(verdict_counts(cell), "no verdict" if cell.status == "done" else cell.status) if cell else None
+        return Counts(cell.verdict_counts, "no verdict" if cell.status == "done" else cell.status) if cell else None
 
     rows = {series.name: [counts(series, depth) for depth in group.depths] for series in group.series}
     size = f"{len(rows)} arms at {len(group.depths)} depths" if len(rows) > 1 else f"{next(iter(rows))}"

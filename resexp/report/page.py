@@ -13,7 +13,7 @@ from markupsafe import Markup
 from resexp.analysis.compare import EffectRow
 from resexp.analysis.costs import MEASURES, CostRow, norm_costs
 from resexp.analysis.group_tests import RivalComparison, group_effects, rival_comparisons
-from resexp.analysis.groups import CellGroup, DepthSeries, group_cells, verdict_counts
+from resexp.analysis.groups import CellGroup, DepthSeries, group_cells
 from resexp.analysis.headline import summarize
 from resexp.analysis.sentences import (
     baseline_text,
@@ -183,7 +183,7 @@ def _map_cell(cell: CellResult | None) -> dict[str, Any] | None:
         return None
     flags = sorted({flag for r in cell.replicates for flag in cell.shown_flags(r)}) if cell.status == "done" else []
     loss = loss_text(mean(r.loss_train for r in cell.replicates))
-    return {"cell": cell, "counts": verdict_counts(cell), "loss": loss, "flags": flags}
+    return {"cell": cell, "counts": cell.verdict_counts, "loss": loss, "flags": flags}
 
 
 def _about(source: ReportSource) -> list[str]:
@@ -209,7 +209,7 @@ def _run(cell: CellResult, output: Path) -> dict[str, Any]:
     return {
         "cell": cell,
         "href": None if link.startswith("..") else quote(link),
-        "counts": verdict_counts(cell),
+        "counts": cell.verdict_counts,
         "seeds": _ranges([r.seed for r in cell.replicates]) or "–",
         "loss": loss_text(mean(r.loss_train for r in cell.replicates)),
         "accuracy": accuracy_text(mean(r.accuracy_val for r in cell.replicates)),
