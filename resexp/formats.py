@@ -35,6 +35,11 @@ def scaled(count: float, unit: str) -> str:
     return f"{f'{count / size:#.3g}'.rstrip('.')} {prefix}{unit}" if prefix else f"{count:g} {unit}"
 
 
+def power_of_ten(exponent: int) -> str:
+    """Return a power of ten in plain text: `10⁶`."""
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def listed(words: list[str]) -> str:
     """Return words as a list: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -2,7 +2,17 @@
 
 import pytest
 
-from resexp.formats import duration, interval_text, listed, loss_text, percent_interval_text, plural, scaled, seeds_text
+from resexp.formats import (
+    duration,
+    interval_text,
+    listed,
+    loss_text,
+    percent_interval_text,
+    plural,
+    power_of_ten,
+    scaled,
+    seeds_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +29,10 @@ from resexp.formats import duration, interval_text, listed, loss_text, percent_i
 )
 def test_losses_have_three_digits(value, text):
     assert loss_text(value) == text
+
+
+def test_powers_of_ten():
+    assert [power_of_ten(exponent) for exponent in (-12, 0, 3)] == ["10⁻¹²", "10⁰", "10³"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.23, "4.2 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (None, "–")])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resexp.formats import power_of_ten
 from resexp.record.result import finite_or_none
 from resexp.stats.paired import t_interval
 from resexp.theory.trainable import GRADIENT_RANGE, has_converged
@@ -123,11 +124,11 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
     causes = []
     if abs(span) >= math.log10(GRADIENT_RANGE) / 2:
         verb = "falls" if span < 0 else "grows"
-        per_layer = math.sqrt(backward.measured or 1.0)
-        causes.append(f"gradient {verb} by {per_layer:.2f} per block, {_power(span)} at block 1 of {depth}")
+        per_layer, factor = math.sqrt(backward.measured or 1.0), power_of_ten(round(span))
+        causes.append(f"gradient {verb} by {per_layer:.2f} per block, {factor} at block 1 of {depth}")
     growth = depth * math.log10(forward.measured) / 2 if forward.measured else 0.0
     if growth >= math.log10(GRADIENT_RANGE) / 2:
-        causes.append(f"the stream grows {_power(growth)}-fold")
+        causes.append(f"the stream grows {power_of_ten(round(growth))}-fold")
     if are_parallel(cosines)[-1]:
         causes.append(f"inputs become parallel (cosine {cosines[0]:.2f} to {cosines[-1]:.3f} in {depth} blocks)")
     if depth > limit:
@@ -135,8 +136,3 @@ def diagnose(depth: int, forward: Gain, backward: Gain, layers: Mapping[str, Arr
         return f"{'; '.join(causes)}: will hardly train at depth {depth}{advice}"
     room = f"up to about {limit:.0f} blocks" if math.isfinite(limit) else "at any depth examined"
     return f"{'; '.join(causes)}{': ' if causes else ''}should train {room}"
-
-
-def _power(exponent: float) -> str:
-    digits = str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{digits}"

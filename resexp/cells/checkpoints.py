@@ -8,8 +8,9 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ class Checkpoints:
             (self.path / "weights").mkdir(exist_ok=True)
             for r, seed in enumerate(seeds):
                 weights = {name: value.cpu().clone() for name, value in pack.state_dict(r).items()}
-                write_atomically(self.path / "weights" / f"seed{seed:04d}.pt", lambda f, w=weights: torch.save(w, f))
+                write_atomically(self.path / "weights" / f"seed{seed:04d}.pt", partial(torch.save, weights))
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
@@ -109,7 +110,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     torch.save(dict(content), stream)
     payload = stream.getvalue()
 
-    def write(file: Any) -> None:
+    def write(file: IO[bytes]) -> None:
         file.write(hashlib.sha256(payload).digest())
         file.write(payload)
 

@@ -1,11 +1,9 @@
 """The command `depth`: a search for the trainable depth of each arm."""
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 from resexp.cells.interrupt import Stop
 from resexp.config.compose import Composer
@@ -15,6 +13,7 @@ from resexp.console.plan import plan_table
 from resexp.console.result_text import failure_lines
 from resexp.console.sweep import SweepView
 from resexp.console.terminal import console, print_text
+from resexp.record.files import json_text
 from resexp.sweeps.arm_search import ArmSearch, arm_searches
 from resexp.sweeps.depth_search import first_round, search_depths
 from resexp.sweeps.estimate import cells_to_train
@@ -35,7 +34,7 @@ def run(args: Namespace) -> int:
     with _view(searches, stop, quiet=args.json) as view:
         result = search_depths(composer, overrides, searches, view.callback_for if view else no_callback, stop)
     if args.json:
-        print(json.dumps([arm.to_json() for arm in searches], indent=1, allow_nan=False))
+        print(json_text([arm.to_json() for arm in searches]))
     else:
         stdout.print(DepthTable(searches))
         print(f"next      {resexp_command('report', result.outputs)}")
@@ -46,5 +45,5 @@ def run(args: Namespace) -> int:
     return 0 if all(arm.estimate for arm in searches) else 1
 
 
-def _view(searches: Sequence[ArmSearch], stop: Stop, quiet: bool) -> Any:
+def _view(searches: Sequence[ArmSearch], stop: Stop, quiet: bool) -> AbstractContextManager[SweepView | None]:
     return nullcontext() if quiet else SweepView([], stop, lambda _: progress_table(searches), "to go in this round")

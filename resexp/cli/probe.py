@@ -1,6 +1,5 @@
 """The command `probe`: measurements of networks at initialization."""
 
-import json
 from argparse import Namespace
 
 from rich.console import Group
@@ -8,6 +7,7 @@ from rich.console import Group
 from resexp.config.compose import Composer
 from resexp.console.probe import ProbeList, ProbeView
 from resexp.console.terminal import console
+from resexp.record.files import json_text
 
 
 def run(args: Namespace) -> int:
@@ -20,7 +20,7 @@ def run(args: Namespace) -> int:
 
     probes = [probe_cell(cell) for cell in cells]
     if args.json:
-        print(json.dumps([probe.to_json() for probe in probes], indent=1, allow_nan=False))
+        print(json_text([probe.to_json() for probe in probes]))
     else:
         console().print(ProbeList(probes) if is_sweep else Group(*map(ProbeView, probes)))
     return 0

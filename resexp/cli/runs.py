@@ -2,7 +2,6 @@
 
 import csv
 import gc
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from resexp.console.result_text import steps_to_target_text
 from resexp.console.tables import runs_table
 from resexp.console.terminal import console
 from resexp.formats import accuracy_text, loss_text, plural
+from resexp.record.files import json_text
 from resexp.record.filters import is_filter, parse_filter, select, sort_key, value_text
 from resexp.record.index import is_sweep, scan
 from resexp.record.result import CellResult
@@ -49,7 +49,7 @@ def _list(args: Namespace) -> None:
     if args.parquet:
         _write_parquet(args.parquet, cells)
     if args.json:
-        print(json.dumps([result.to_json(scores) for result, scores in cells], indent=1, allow_nan=False))
+        print(json_text([result.to_json(scores) for result, scores in cells]))
     elif args.csv:
         _write_csv(cells)
     elif args.parquet:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from resexp.figures.palette import MUTED, Dash, depth_styles
 from resexp.figures.style import WIDE, panels, styled, wrap
+from resexp.formats import power_of_ten
 
 Values = NDArray[np.float64]
 
@@ -115,9 +116,7 @@ def _note(curve: Curve, spec: AxesSpec) -> str:
 def _power(value: float, position: float = 0) -> str:
     """Format a tick as `0.01`, `100` or `10⁶`, in plain text, since mathtext needs fonts of its own."""
     power = round(math.log10(value)) if value > 0 else 0
-    if -4 < power < 4:
-        return f"{value:g}"
-    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value:g}" if -4 < power < 4 else power_of_ten(power)
 
 
 def _draw(axis: Axes, curve: Curve, color: str, dash: Dash) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from resexp.config.fingerprint import SCHEMA
-from resexp.record.files import write_atomically
+from resexp.record.files import write_bytes
 
 VERSION = 1
 """Version of the cache file. A file of another version, or of another schema, counts as empty."""
@@ -63,7 +63,7 @@ class Cache:
         entries = self._used if drop_unused else {**self._loaded, **self._used}
         body = json.dumps(entries, separators=(",", ":")).encode()
         with contextlib.suppress(OSError):
-            write_atomically(self.file, lambda stream: stream.write(_header(self.file, body) + b"\n" + body))
+            write_bytes(self.file, _header(self.file, body) + b"\n" + body)
 
 
 def _load(file: Path) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from resexp.stats.verdict import lowest_median
 
 # Shapes: R replicates, T steps of the budget; the value at step t is of the weights after t updates.
 
-METRICS = tuple(c for c in COLUMNS if c not in ("seed", "step"))
+CURVES = tuple(c for c in COLUMNS if c not in ("seed", "step"))
 Table = NDArray[np.float64]
 
 
@@ -32,7 +32,7 @@ class Curves:
         columns = earlier or {"seed": np.empty(0, int)}
         old = tuple(int(s) for s in np.unique(columns["seed"]) if s not in seeds)
         self.seeds, self.new = (*old, *seeds), slice(len(old), None)
-        self.metrics: dict[str, Table] = {name: np.full((len(self.seeds), steps + 1), np.nan) for name in METRICS}
+        self.metrics: dict[str, Table] = {name: np.full((len(self.seeds), steps + 1), np.nan) for name in CURVES}
         for r, seed in enumerate(old):
             rows = columns["seed"] == seed
             for name, table in self.metrics.items():
@@ -69,14 +69,14 @@ class Curves:
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of the step file: sorted by seed, a row per step that has any value."""
-        tables = np.stack([self.metrics[name] for name in METRICS])
+        tables = np.stack([self.metrics[name] for name in CURVES])
         has_value = ~np.isnan(self.metrics["lr"]) | ~np.isnan(self.metrics["loss_val"])
         for row in range(len(self.seeds)):  # steps after a non-finite one depend on the other replicates of the pack
             has_value[row, self._finite_steps(row) + 1 :] &= self._is_finite(row)
         order = np.argsort(self.seeds)
         r, t = np.nonzero(has_value[order])
         r = order[r]
-        return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(METRICS, tables[:, r, t], strict=True))}
+        return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(CURVES, tables[:, r, t], strict=True))}
 
     def replicates(self, end: End | None, measured: Iterable[str] = ()) -> list[Replicate]:
         """Return the replicates in training.

@@ -3,15 +3,15 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from resexp.config.errors import InputError
 from resexp.config.fingerprint import SCHEMA
 
 
-def write_atomically(path: Path, write: Any) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a binary file, which replaces `path` only once it is complete and on disk."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
@@ -25,9 +25,19 @@ def write_atomically(path: Path, write: Any) -> None:
         raise
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    write_atomically(path, lambda stream: stream.write(content))
+
+
+def json_text(content: object) -> str:
+    """Return JSON as files and commands show it, indented. Raises ValueError for NaN and infinity."""
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically."""
-    write_atomically(path, lambda stream: stream.write(json.dumps(content, indent=1, allow_nan=False).encode()))
+    write_bytes(path, json_text(content).encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

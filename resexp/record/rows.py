@@ -16,7 +16,7 @@ from resexp.stats.verdict import VERDICTS
 METRICS = ("loss_train", "loss_val", "accuracy_train", "accuracy_val")
 """Numbers of replicates of which a row has the means over seeds."""
 
-SCORES = ".scores.json"
+SCORE_CACHE = ".scores.json"
 """The cache of scores, beside the index."""
 
 ScoresBySeed = Mapping[int, Scores]
@@ -50,7 +50,7 @@ def scores_by_seed(results: Sequence[CellResult]) -> list[ScoresBySeed]:
         return []
     cells = {result.path: result for result in results}
     index_dir = index_dir_of(Path(os.path.commonpath([*cells])))
-    cache = Cache(index_dir / SCORES, (RESULT, STEPS), lambda path: _scores(cells[str(path)]))
+    cache = Cache(index_dir / SCORE_CACHE, (RESULT, STEPS), lambda path: _scores(cells[str(path)]))
     scores = {path: {int(seed): Scores(*values) for seed, values in cache(path).items()} for path in cells}
     cache.save(drop_unused=False)
     return [scores[result.path] for result in results]

@@ -26,7 +26,7 @@ from resexp.config.cell import Cell
 from resexp.config.errors import InputError
 from resexp.config.fingerprint import SCHEMA
 from resexp.config.names import arm_of
-from resexp.record.files import read_json, read_table, set_aside, write_atomically, write_json, write_table
+from resexp.record.files import read_json, read_table, set_aside, write_bytes, write_json, write_table
 from resexp.record.migration import is_newer, migrate
 from resexp.record.provenance import provenance
 from resexp.record.result import CellResult, Cost, Replicate
@@ -62,8 +62,7 @@ class RunDir:
         self._check_free(cell.id)
         self.path.mkdir(parents=True, exist_ok=True)
         trainings = (read_json(self.path / RUN) or {}).get("trainings", [])
-        text = OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode()
-        write_atomically(self.path / CONFIG, lambda stream: stream.write(text))
+        write_bytes(self.path / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cell.config)).encode())
         run: dict[str, Any] = {"schema": SCHEMA, "id": cell.id, "choices": dict(cell.choices), "config": cell.config}
         run["trainings"] = [*trainings, {**training, "overrides": [*cell.overrides], **provenance()}]
         write_json(self.path / RUN, run)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from resexp.config.errors import InputError
-from resexp.record.files import write_atomically
+from resexp.record.files import write_bytes
 from resexp.report.page import render, sections
 from resexp.report.source import find_source
 
@@ -35,7 +35,7 @@ def write_report(path: Path | None, output: Path | None = None) -> tuple[Path, i
                 files |= {output.parent / section.folder / name: data for name, data in figure.files().items()}
         for file, data in reversed(files.items()):  # the page last, since it links the figures
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, lambda stream, data=data: stream.write(data))
+            write_bytes(file, data)
     except OSError as error:
         raise InputError(f"{output}: cannot write there ({error.strerror})") from None
     return output, sum(len(section.figures) for section in parts)

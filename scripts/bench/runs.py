@@ -24,7 +24,7 @@ from resexp.config.compose import Composer
 from resexp.record.files import read_json, write_json
 from resexp.record.index import INDEX
 from resexp.record.result import Replicate, result_for
-from resexp.record.rows import SCORES
+from resexp.record.rows import SCORE_CACHE
 from resexp.record.store import RUN, RunDir
 
 TEMPLATE = ("norm=pre", "depth=2", "steps=100")
@@ -79,7 +79,7 @@ def sample(outputs: Path, rounds: int) -> Samples:
     """Run every command in turn, round by round; each round starts without caches."""
     samples: Samples = defaultdict(list)
     for _ in range(rounds):
-        for cache in (INDEX, SCORES):
+        for cache in (INDEX, SCORE_CACHE):
             (outputs / cache).unlink(missing_ok=True)
         for what, words in COMMANDS.items():
             samples[what].append(command([RESEXP, "runs", *words, str(outputs)]).seconds)
