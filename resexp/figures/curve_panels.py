@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from resexp.figures.palette import MUTED, Dash, depth_styles
-from resexp.figures.style import WIDE, panels, styled, wrap
+from resexp.figures.style import WIDE, panels, styled
 from resexp.formats import power_of_ten
 
 Values = NDArray[np.float64]
@@ -69,10 +69,9 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
 
     """
     with styled():
-        figure, axes = panels(len(rows), width, 1.55 if width >= WIDE else 1.4)
+        figure, axes = panels(rows, width, 1.55 if width >= WIDE else 1.4, x=spec.x, y=spec.y)
         styles = dict(zip(keys, depth_styles(len(keys)), strict=True))
-        for axis, (name, curves) in zip(axes, rows.items(), strict=True):
-            axis.set_title(wrap(name.split(), 24 if width >= WIDE else 21))
+        for axis, curves in zip(axes, rows.values(), strict=True):
             for key, curve in curves.items():
                 _draw(axis, curve, *styles[key])
             for n, level in enumerate(spec.levels.values()):
@@ -81,8 +80,6 @@ def curve_panels(rows: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], s
             text = "\n".join(notes[:3])
             axis.text(0.98, 0.95, text, transform=axis.transAxes, ha="right", va="top", fontsize=7.5, color=MUTED)
         _set_y(axes[0], spec)
-        figure.supxlabel(spec.x, fontsize=9, color=MUTED)
-        figure.supylabel(spec.y, fontsize=9, color=MUTED)
         lines = [Line2D([], [], color=color, dashes=dash, label=key) for key, (color, dash) in styles.items()]
         levels = [
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=("--", ":")[n % 2], label=name)

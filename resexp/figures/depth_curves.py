@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from resexp.figures.palette import ACCENT, INK, MUTED, REFERENCE
-from resexp.figures.style import WIDE, panels, styled, wrap
+from resexp.figures.palette import ACCENT, INK, REFERENCE
+from resexp.figures.style import panels, styled
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,10 @@ class DepthCurve:
 def depth_curves(rows: Mapping[str, DepthCurve], width: float) -> Figure:
     """Draw a panel per arm, `width` inches wide in all; the shaded range is `half`."""
     with styled():
-        figure, axes = panels(len(rows), width, 1.3)
+        figure, axes = panels(rows, width, 1.3, x="depth (blocks)", y="trained")
         depths = sorted({point.depth for curve in rows.values() for point in curve.points})
         left, right = depths[0] / 1.4, depths[-1] * 1.4
-        for axis, (name, curve) in zip(axes, rows.items(), strict=True):
-            axis.set_title(wrap(name.split(), 24 if width >= WIDE else 21))
+        for axis, curve in zip(axes, rows.values(), strict=True):
             if curve.half:
                 low, high = max(curve.half[0], left), min(curve.half[1], right)
                 axis.axvspan(low, high, color=ACCENT, alpha=0.14, linewidth=0)
@@ -60,8 +59,6 @@ def depth_curves(rows: Mapping[str, DepthCurve], width: float) -> Figure:
         axes[0].set_xticks(ticks, [str(depth) for depth in ticks])
         axes[0].minorticks_off()
         axes[0].set(xlim=(left, right), ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], yticklabels=["0", "½", "all"])
-        figure.supxlabel("depth (blocks)", fontsize=9, color=MUTED)
-        figure.supylabel("trained", fontsize=9, color=MUTED)
         return figure
 
 

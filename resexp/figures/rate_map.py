@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from resexp.figures.palette import INK, MUTED, NONE, VERDICT_COLORS
-from resexp.figures.style import WIDE, panels, styled, wrap
+from resexp.figures.palette import INK, NONE, VERDICT_COLORS
+from resexp.figures.style import panels, styled
 
 Cells = Mapping[tuple[int, float], tuple[int, int]]
 """(depth, learning rate) → (trained, replicates)."""
@@ -18,9 +18,8 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
     """Draw a panel per arm with a row per learning rate and a column per depth, `width` inches wide in all."""
     rotation = 90 if len(depths) > MAX_UPRIGHT else 0
     with styled():
-        figure, axes = panels(len(rows), width, 0.3 * len(rates) + 0.45)
-        for axis, (name, cells) in zip(axes, rows.items(), strict=True):
-            axis.set_title(wrap(name.split(), 24 if width >= WIDE else 21))
+        figure, axes = panels(rows, width, 0.3 * len(rates) + 0.45, x="depth (blocks)", y="learning rate")
+        for axis, cells in zip(axes, rows.values(), strict=True):
             axis.grid(visible=False)
             axis.spines[:].set_visible(False)
             axis.tick_params(length=0)
@@ -36,6 +35,4 @@ def rate_map(rows: Mapping[str, Cells], depths: Sequence[int], rates: Sequence[f
         axes[0].set(xlim=(-0.03, len(depths)), ylim=(-0.03, len(rates)))
         axes[0].set_xticks([x + 0.47 for x in range(len(depths))], [str(depth) for depth in depths])
         axes[0].set_yticks([y + 0.46 for y in range(len(rates))], [f"{rate:g}" for rate in rates])
-        figure.supxlabel("depth (blocks)", fontsize=9, color=MUTED)
-        figure.supylabel("learning rate", fontsize=9, color=MUTED)
         return figure

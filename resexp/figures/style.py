@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,15 +60,17 @@ def styled() -> Iterator[None]:
         yield
 
 
-def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Make a figure of `count` panels that share both axes.
+def panels(titles: Collection[str], width: float, height: float, *, x: str, y: str) -> tuple[Figure, list[Axes]]:
+    """Make a figure of a panel per title; all panels share both axes.
 
     Args:
-        count: number of panels.
+        titles: the titles of the panels.
         width: inches of the figure; decides the number of columns.
         height: inches of a panel.
+        x, y: labels of the axes.
 
     """
+    count = len(titles)
     columns = min(count, 2 if width < WIDE or count == 4 else 3)
     rows = -(-count // columns)
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
@@ -77,10 +79,13 @@ def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
     axes: list[Axes] = [*grid.flat]
     for spare in axes[count:]:
         spare.remove()
-    for n, axis in enumerate(axes[:count]):
+    for n, (axis, title) in enumerate(zip(axes, titles, strict=False)):
+        axis.set_title(wrap(title.split(), 24 if width >= WIDE else 21))
         axis.tick_params(labelbottom=n + columns >= count)
         axis.grid(visible=True)
         axis.set_axisbelow(True)
+    figure.supxlabel(x, fontsize=9, color=MUTED)
+    figure.supylabel(y, fontsize=9, color=MUTED)
     return figure, axes[:count]
 
 
