@@ -35,7 +35,7 @@ def layers(root: Path = ROOT) -> list[list[str]]:
     """Return the layers of the import contract, the top one first; packages side by side share a layer."""
     contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     contract = next(c for c in contracts if c["type"] == "layers")
-    return [[name.strip().removeprefix("resexp.") for name in layer.split(":")] for layer in contract["layers"]]
+    return [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
 
 
 def rooms(root: Path = ROOT) -> Iterator[Room]:

@@ -55,7 +55,7 @@ def test_an_unknown_table_is_found():
 def test_a_stale_picture_is_found(tmp_path):
     (tmp_path / "resexp").symlink_to(ROOT / "resexp")
     text = (ROOT / "pyproject.toml").read_text()
-    (tmp_path / "pyproject.toml").write_text(text.replace('    "resexp.console",\n', ""))
+    (tmp_path / "pyproject.toml").write_text(text.replace('    "console",\n', ""))
     assert architecture.picture(tmp_path) != architecture.picture(ROOT)
 
 
