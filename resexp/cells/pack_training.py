@@ -103,6 +103,8 @@ class PackTraining:
             state = self.checkpoint.state if self.checkpoint else None
             with self._tensorboard_writer() as writer:
                 self.on_event(self._start_event(training, device))
+                if pack.mode == "vmap" and pack.unknown_code:
+                    self._note(f"steps are not captured, and slower: {pack.unknown_code}")
                 for event in timer(fit(training, state, self._should_checkpoint)):
                     if isinstance(event, State):
                         self._save(event)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from resexp.engine.known_code import declares_repeatable
 from resexp.engine.operations import CaptureError, Operation, Recorder, map_tensors
 from resexp.engine.pack import Pack
 from resexp.engine.replay import Replay
@@ -21,8 +22,8 @@ from resexp.engine.step import forward_backward
 class ForwardBackward:
     """The forward and backward pass of a pack: captured at the first batch of each shape, then replayed.
 
-    A pass is captured if the pack is vmapped on the CPU and the network permits it. A captured pass rounds differently,
-    so this depends neither on the step nor on the replicates in the pack.
+    A pass is captured if the pack is vmapped on the CPU and the code of its network is known. This depends neither on
+    the step nor on the replicates in the pack, because a captured pass rounds differently.
     """
 
     def __init__(self, pack: Pack) -> None:
@@ -44,7 +45,7 @@ class ForwardBackward:
     def _capture(self, x_RB: Tensor, y_RB: Tensor) -> Callable[[Tensor, Tensor], Tensor] | None:
         """Return a function that replays the pass on batches of this shape, or None if it cannot be captured."""
         pack = self.pack
-        if pack.mode != "vmap" or pack.device.type != "cpu":
+        if pack.mode != "vmap" or pack.device.type != "cpu" or pack.unknown_code:
             return None
         x_RB, y_RB = x_RB.clone(), y_RB.clone()
         metrics_2R = pack.weights_RP.new_empty(2, len(pack))
@@ -65,7 +66,23 @@ class ForwardBackward:
             replay()
             return metrics_2R.clone()
 
+        if declares_repeatable(pack.network):
+            self._check_declaration(replay_on, x_RB.flip(1), y_RB.flip(1))
         return replay_on
+
+    def _check_declaration(self, replay_on: Callable[[Tensor, Tensor], Tensor], x_RB: Tensor, y_RB: Tensor) -> None:
+        """Raise RuntimeError if a replay differs from running the pass on the same batch, another than it recorded."""
+        before = {name: buffer.clone() for name, buffer in self.pack.buffers.items()}
+        results = []
+        for run in (replay_on, self._run):
+            metrics_2R = run(x_RB, y_RB)
+            results.append((metrics_2R, self.pack.grads_RP.clone()))
+            for name, buffer in self.pack.buffers.items():
+                buffer.copy_(before[name])
+        (replayed_2R, replayed_RP), (expected_2R, expected_RP) = results
+        difference_R = (replayed_RP - expected_RP).norm(dim=1) - 1e-4 * expected_RP.norm(dim=1)
+        if not torch.allclose(replayed_2R, expected_2R, rtol=1e-4, equal_nan=True) or (difference_R > 0).any():
+            raise RuntimeError("a class declares repeatable = True, but a replayed step differs from running it")
 
 
 def record(

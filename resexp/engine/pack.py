@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from resexp.engine.known_code import unknown_code
 from resexp.nn.dropout import Dropout
 from resexp.nn.initialize import Initializer, initialize
 
@@ -63,6 +64,7 @@ class Pack:
         buffers: name → (R, …).
         network: the code of the network; its parameters and buffers are on the meta device.
         mode: "vmap" or "plain".
+        unknown_code: why the code of the network is not known to be pure, or None.
         groups: the replicates by call of the network.
 
     """
@@ -92,6 +94,7 @@ class Pack:
         buffers = [_untrained(network) for network in networks]
         self.buffers = {name: torch.stack([b[name] for b in buffers]).to(device) for name in buffers[0]}
         self._state_names = _state_names(networks[0])
+        self.unknown_code = unknown_code(networks[0])
         self.network = _on_meta(networks[0])
         self._dropouts = [module for module in self.network.modules() if isinstance(module, DROPOUTS)]
         self.groups = [self._group(rows) for rows in ([slice(None)] if vmapped else range(len(seeds)))]

@@ -1,5 +1,6 @@
 """Normalizers and bodies as users write them: plain PyTorch that knows nothing of packs."""
 
+import collections
 import random
 
 import torch
@@ -62,3 +63,34 @@ class UnusedParameter(nn.Module):
 
     def forward(self, u):
         return F.relu(self.map(u))
+
+
+CALLS = [0]
+
+
+class WrongDeclaration(nn.Module):
+    """Declares that it is repeatable, but depends on a global that counts its calls."""
+
+    repeatable = True
+
+    def __init__(self, width):
+        super().__init__()
+        CALLS[0] = 0
+
+    def forward(self, x):
+        CALLS[0] += self.training
+        recorded = 2 * 3  # a step is recorded twice, with three normalizers
+        return F.layer_norm(x, x.shape[-1:]) * (1 if CALLS[0] <= recorded else 2)
+
+
+class CallCounter(nn.Module):
+    """Keeps state in a deque, which no recording shows."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.calls = collections.deque(maxlen=100)
+
+    def forward(self, x):
+        if self.training:
+            self.calls.append(1)
+        return F.layer_norm(x, x.shape[-1:]) if len(self.calls) > 3 else x

@@ -8,9 +8,18 @@ import torch
 import torch.nn.functional as F
 
 from resexp.build import build, load_data
+from resexp.cells.run import train
 from resexp.engine.evaluation import evaluate
 from resexp.engine.loop import fit
-from tests.engine.own_modules import FrozenScale, RandomGain, Spectrum, UnusedParameter, WideBuffers
+from tests.engine.own_modules import (
+    CallCounter,
+    FrozenScale,
+    RandomGain,
+    Spectrum,
+    UnusedParameter,
+    WideBuffers,
+    WrongDeclaration,
+)
 from tests.engine.plain_loop import network_of, train_plainly
 from tests.engine.test_pack import assert_bitwise, run
 
@@ -80,3 +89,21 @@ def test_trained_weights_load_into_the_plain_network_and_give_the_same_logits(ce
     with torch.no_grad():
         logits = network(data.standardize(data.validation.x)).flatten(0, -2)
     torch.testing.assert_close(F.cross_entropy(logits, data.validation.y.flatten()), loss_R[1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_module_with_python_state_agrees_with_a_plain_loop(cell):
+    small = cell_with(cell, CallCounter, "steps=8")
+    for seed, result in run(small, (0, 1)).items():
+        np.testing.assert_allclose(result[0], train_plainly(small, seed, ADAMW)[0], rtol=1e-4)
+
+
+def test_a_wrong_declaration_is_noticed(cell):
+    with pytest.raises(RuntimeError, match="declares repeatable = True"):
+        run(cell_with(cell, WrongDeclaration), (0, 1))
+
+
+def test_a_note_says_why_steps_are_not_captured(cell, references):
+    small = cell_with(cell, CallCounter)
+    (note,) = train(small).notes
+    assert note.startswith("steps are not captured, and slower: CallCounter: 'self.calls.append(1)' reads")
+    assert train(cell("norm=pre")).notes == []
