@@ -12,6 +12,9 @@ from resexp.theory import Arm, predict, unsupported_reason
 
 Array = NDArray[np.float64]
 
+GROUPS = ("norm", "normalizer", "residual", "body", "init", "model")
+"""The groups on whose choices the theory depends."""
+
 
 def theory_arm(cell: Cell, rms: float, cosine: float) -> Arm:
     """Return the theory's description of a cell.
@@ -25,8 +28,7 @@ def theory_arm(cell: Cell, rms: float, cosine: float) -> Arm:
     options = cell.options
     variances = {key: options["init"][key] for key in ("weight_variance", "bias_variance") if key in options["init"]}
     start = options["residual"].get("start", 0.0)
-    groups = ("norm", "normalizer", "residual", "body", "init", "model")
-    choices: dict[str, Any] = {group: cell.choices[group] for group in groups}
+    choices: dict[str, Any] = {group: cell.choices[group] for group in GROUPS}
     settings: dict[str, Any] = {"depth": cell.settings.depth, "activation": cell.settings.activation}
     return Arm(
         **choices, **settings, start=start, **variances, second_moment=rms * rms, cosine=cosine, batch_cosine=cosine
@@ -35,7 +37,7 @@ def theory_arm(cell: Cell, rms: float, cosine: float) -> Arm:
 
 def no_theory_reason(cell: Cell) -> str | None:
     """Return why the theory does not cover the classes or options that a cell chose; None if it does."""
-    for group in ("norm", "normalizer", "residual", "body", "init", "model"):
+    for group in GROUPS:
         target = cell.options[group]["_target_"]
         if not target.startswith("resexp."):
             return f"{group}._target_={target}: the theory covers the classes shipped with resexp"

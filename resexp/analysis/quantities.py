@@ -5,11 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class QuantityDisplay:
-    """How a quantity is shown: title, TensorBoard tab, and whether its scale is logarithmic."""
+    """How a quantity is shown.
+
+    Attributes:
+        title: its title.
+        tab: its tab in TensorBoard.
+        log: whether its scale is logarithmic.
+        network_wide: whether it is a quantity of the whole network, without layers.
+
+    """
 
     title: str
     tab: str = "signal"
     log: bool = True
+    network_wide: bool = False
 
 
 DISPLAYS = {
@@ -26,25 +35,16 @@ DISPLAYS = {
     "rank_residual": QuantityDisplay("rank residual, ‖X − 1x̄ᵀ‖/‖X‖"),
     "effective_rank": QuantityDisplay("effective rank"),
     "block_deletion": QuantityDisplay("Δ loss without the block", log=False),
-    "one_step": QuantityDisplay("one-step Δf"),
-    "jacobian_max": QuantityDisplay("σ_max of the Jacobian"),
-    "jacobian_median": QuantityDisplay("σ_median of the Jacobian"),
-    "jacobian_rms": QuantityDisplay("‖J‖_F/√n"),
-    "shattering": QuantityDisplay("autocorrelation of gradients at lag 5", "gradient", log=False),
-    "sharpness": QuantityDisplay("sharpness, λ_max of the Hessian", "gradient"),
-    "preconditioned_sharpness": QuantityDisplay("sharpness of the preconditioned Hessian", "gradient"),
+    "one_step": QuantityDisplay("one-step Δf", network_wide=True),
+    "jacobian_max": QuantityDisplay("σ_max of the Jacobian", network_wide=True),
+    "jacobian_median": QuantityDisplay("σ_median of the Jacobian", network_wide=True),
+    "jacobian_rms": QuantityDisplay("‖J‖_F/√n", network_wide=True),
+    "shattering": QuantityDisplay("autocorrelation of gradients at lag 5", "gradient", log=False, network_wide=True),
+    "sharpness": QuantityDisplay("sharpness, λ_max of the Hessian", "gradient", network_wide=True),
+    "preconditioned_sharpness": QuantityDisplay(
+        "sharpness of the preconditioned Hessian", "gradient", network_wide=True
+    ),
 }
-
-NETWORK_WIDE = {
-    "one_step",
-    "jacobian_max",
-    "jacobian_median",
-    "jacobian_rms",
-    "shattering",
-    "sharpness",
-    "preconditioned_sharpness",
-}
-"""The quantities of the whole network, which have no layers."""
 
 
 def quantity_display(name: str) -> QuantityDisplay:

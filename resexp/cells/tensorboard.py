@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from resexp.analysis.prediction import predict_profiles
-from resexp.analysis.quantities import NETWORK_WIDE, quantity_display
+from resexp.analysis.quantities import quantity_display
 from resexp.config.cell import Cell
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.record.curves import Curves, Table
@@ -165,8 +165,8 @@ class TensorBoardWriter:
 
 def _layer_tags(cell: Cell) -> list[str]:
     """Return the tags of all scalars that diagnostics of a cell may log."""
-    network_wide = [f"{quantity_display(name).tab}/{name}" for name in sorted(cell.measured & NETWORK_WIDE)]
-    return [*RATIOS.values(), *network_wide]
+    displays = {name: quantity_display(name) for name in sorted(cell.measured)}
+    return [*RATIOS.values(), *(f"{display.tab}/{name}" for name, display in displays.items() if display.network_wide)]
 
 
 def _layout(tags: list[str]) -> dict[str, dict[str, list[Any]]]:

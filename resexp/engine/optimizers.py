@@ -49,11 +49,10 @@ class PackOptimizer:
             self.optimizers = [make_optimizer([{"params": [row]} for row in rows])]
         else:
             _check_updates_in_place(make_optimizer, [*pack.views(weights_RP, 0).values()])
-            self.optimizers = [
-                make_optimizer([{"params": [*map(_parameter, *(pack.views(m, r).values() for m in matrices))]}])
-                for matrices in [(weights_RP, pack.grads_RP)]
-                for r in range(len(pack))
-            ]
+            self.optimizers = []
+            for r in range(len(pack)):
+                weights, grads = (pack.views(matrix_RP, r).values() for matrix_RP in (weights_RP, pack.grads_RP))
+                self.optimizers.append(make_optimizer([{"params": [*map(_parameter, weights, grads)]}]))
         self._rates = [group["lr"] for group in self._groups]
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resexp.analysis.quantities import DISPLAYS, NETWORK_WIDE
+from resexp.analysis.quantities import DISPLAYS
 from resexp.config.errors import InputError
 from resexp.diagnostics.quantities import shipped_quantities
 from resexp.diagnostics.suite import Suite
@@ -29,14 +29,13 @@ def test_every_quantity_is_documented_and_has_a_title(quantity):
     assert fields == ["Shape", "Unit", "Cost", "Reference"]
     assert re.search(r"Shape: \(R(, L( \+ 1)?|,)\)", "\n".join(lines))
     assert any(re.search(rf"^\| .*`{quantity}`", page, re.M) for page in PAGES)
-    assert quantity in DISPLAYS
+    assert DISPLAYS[quantity].network_wide == any("Shape: (R,)." in line for line in lines)
 
 
 def test_the_light_level_is_a_subset_of_the_full_level(cell):
     light, full = (cell(f"diagnostics={level}").measured for level in ("light", "full"))
     assert light < full == {*shipped_quantities()} - ONLY_BY_NAME
     assert cell().measured == set()
-    assert full | ONLY_BY_NAME >= NETWORK_WIDE
 
 
 @pytest.mark.parametrize("name", ["stream_rm", "no_such_module.quantity", "probe", "gradients", "Jacobian"])
