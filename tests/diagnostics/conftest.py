@@ -9,7 +9,7 @@ from tests.diagnostics.helpers import BATCH
 
 
 @pytest.fixture
-def make(build_network):
+def make_probe(build_network):
     """Return a function that builds a network in float64 and a probe of it."""
 
     def build(*overrides, shape=(4, 4), batch=BATCH, **fields):

@@ -26,7 +26,7 @@ def vision_transformer():
 
 
 @pytest.mark.parametrize(
-    ("make", "count", "first", "last"),
+    ("make_probe", "count", "first", "last"),
     [
         (torchvision.models.resnet50, 16, "layer1.0", "layer4.2"),
         (torchvision.models.vit_b_16, 12, "encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_11"),
@@ -41,9 +41,9 @@ def vision_transformer():
         (lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()), 2, "0", "2"),
     ],
 )
-def test_blocks_are_found_by_structure(make, count, first, last):
+def test_blocks_are_found_by_structure(make_probe, count, first, last):
     with torch.device("meta"):
-        blocks = find_blocks(make())
+        blocks = find_blocks(make_probe())
     assert (len(blocks), blocks[0], blocks[-1]) == (count, first, last)
 
 
@@ -79,23 +79,23 @@ def test_blocks_are_found_by_pattern():
 
 
 @pytest.mark.parametrize(
-    ("make", "shape", "layers"),
+    ("make_probe", "shape", "layers"),
     [
         (torchvision.models.resnet50, (2, 3, 32, 32), 16),
         (vision_transformer, (2, 3, 32, 32), 3),
         (encoder, (2, 5, 16), 3),
     ],
 )
-def test_networks_of_others_are_measured_and_stay_unchanged(make, shape, layers):
+def test_networks_of_others_are_measured_and_stay_unchanged(make_probe, shape, layers):
     torch.manual_seed(0)
-    module = make()
+    module = make_probe()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     y = torch.randint(8, shape[:2] if len(shape) == 3 else shape[:1])
     values = Suite(LIGHT, ())(probe_of(module, torch.randn(shape), y), expensive=False)
     assert values["stream_rms"].shape == values["stream_grad"].shape == (1, layers + 1)
     assert values["weight_grad"].shape == values["branch_skip"].shape == (1, layers)
-    assert ("dead_fraction" in values) == (make is not vision_transformer)  # it has GELUs
-    assert ("query_grad" in values) == (make is not torchvision.models.resnet50)
+    assert ("dead_fraction" in values) == (make_probe is not vision_transformer)  # it has GELUs
+    assert ("query_grad" in values) == (make_probe is not torchvision.models.resnet50)
     for name in ("stream_rms", "stream_grad", "weight_grad"):
         assert (values[name] > 0).all()
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())

@@ -9,8 +9,8 @@ from resexp.diagnostics.quantities.block_deletion import block_deletion
 from tests.diagnostics.helpers import assert_close
 
 
-def test_block_deletion_agrees_with_replacing_blocks_by_the_identity(make):
-    network, probe = make()
+def test_block_deletion_agrees_with_replacing_blocks_by_the_identity(make_probe):
+    network, probe = make_probe()
     complete, expected = F.cross_entropy(network(probe.x), probe.y), []
     for number, block in enumerate(network.blocks):
         network.blocks[number] = nn.Identity()

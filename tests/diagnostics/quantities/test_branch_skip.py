@@ -11,8 +11,8 @@ from tests.diagnostics.helpers import assert_close, streams_of
 
 
 @pytest.mark.parametrize(("residual", "scale"), [("on", 1.0), ("scaled", 3**-0.5), ("off", None)])
-def test_branch_skip_of_residual_schemes(make, residual, scale):
-    network, probe = make(f"residual={residual}", "norm=post")
+def test_branch_skip_of_residual_schemes(make_probe, residual, scale):
+    network, probe = make_probe(f"residual={residual}", "norm=post")
     expected = []
     for block, h in zip(network.blocks, streams_of(network, probe), strict=False):
         expected.append(np.inf if scale is None else scale * (block.body(h).norm() / h.norm()).item())

@@ -16,8 +16,8 @@ def head_loss(network, h, probe):
 
 
 @pytest.mark.parametrize("norm", ["pre", "post", "none"])
-def test_gradients_of_the_streams_and_weights(make, norm):
-    network, probe = make(f"norm={norm}")
+def test_gradients_of_the_streams_and_weights(make_probe, norm):
+    network, probe = make_probe(f"norm={norm}")
     streams = streams_of(network, probe)
     for h in streams:
         h.retain_grad()
@@ -28,8 +28,8 @@ def test_gradients_of_the_streams_and_weights(make, norm):
     assert probe.params["blocks.0.body.fc1.weight"].grad is None
 
 
-def test_gradients_of_query_and_value_weights(make):
-    network, probe = make("model=transformer", "model.patch=2")
+def test_gradients_of_query_and_value_weights(make_probe):
+    network, probe = make_probe("model=transformer", "model.patch=2")
     F.cross_entropy(network(probe.x), probe.y).backward()
     for measure, name in ((query_grad, "q"), (value_grad, "v")):
         layers = [getattr(block.body, name, None) for block in network.blocks]

@@ -22,8 +22,8 @@ def jacobian_of(network, probe, number):
 
 
 @pytest.mark.parametrize(("normalizer", "count"), [("layernorm", 4), ("batchnorm", 1)])
-def test_singular_values_of_the_jacobian(make, normalizer, count):
-    network, probe = make(f"normalizer={normalizer}")
+def test_singular_values_of_the_jacobian(make_probe, normalizer, count):
+    network, probe = make_probe(f"normalizer={normalizer}")
     assert probe.mixes_samples == (normalizer == "batchnorm")
     values = np.stack([np.linalg.svd(jacobian_of(network, probe, n).numpy(), compute_uv=False) for n in range(count)])
     assert_close(jacobian_max(probe), [values[:, 0].mean()])
@@ -33,8 +33,8 @@ def test_singular_values_of_the_jacobian(make, normalizer, count):
 
 
 @pytest.mark.parametrize("normalizer", ["layernorm", "batchnorm"])
-def test_the_jacobian_of_images_is_estimated(make, normalizer):
-    network, probe = make("model=conv", "width=4", "depth=2", f"normalizer={normalizer}", batch=3)
+def test_the_jacobian_of_images_is_estimated(make_probe, normalizer):
+    network, probe = make_probe("model=conv", "width=4", "depth=2", f"normalizer={normalizer}", batch=3)
     count = 1 if normalizer == "batchnorm" else 3
     values = np.stack([np.linalg.svd(jacobian_of(network, probe, n).numpy(), compute_uv=False) for n in range(count)])
     assert jacobian_median(probe) is None

@@ -14,9 +14,9 @@ from resexp.diagnostics.quantities.sharpness import preconditioned_sharpness, sh
 from tests.diagnostics.helpers import assert_close
 
 
-def small_network(make, sign=1):
+def small_network(make_probe, sign=1):
     """Return the parameters of a small network, a probe of it, and the Hessian."""
-    network, probe = make(
+    network, probe = make_probe(
         "width=2", "depth=1", "activation=tanh", shape=(2, 2), batch=20, loss=lambda o, y: sign * F.cross_entropy(o, y)
     )
     params = dict(network.named_parameters())
@@ -30,17 +30,17 @@ def small_network(make, sign=1):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(make, sign):
+def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(make_probe, sign):
     """Even if a negative eigenvalue is larger in size, as that of the negative loss."""
-    _, probe, matrix = small_network(make, sign)
+    _, probe, matrix = small_network(make_probe, sign)
     values = torch.linalg.eigvalsh(matrix)
     assert (values[-1] < values.abs().max()) == (sign < 0)
     assert sharpness(probe) <= values[-1] + 1e-9
     assert_close(sharpness(probe), [values[-1]], rtol=0.05)
 
 
-def test_preconditioned_sharpness_is_the_largest_eigenvalue_of_the_scaled_hessian(make):
-    params, probe, matrix = small_network(make)
+def test_preconditioned_sharpness_is_the_largest_eigenvalue_of_the_scaled_hessian(make_probe):
+    params, probe, matrix = small_network(make_probe)
     assert preconditioned_sharpness(probe) is None
     generator = torch.Generator().manual_seed(1)
     divisors = {n: torch.rand(1, *p.shape, generator=generator, dtype=p.dtype) + 0.1 for n, p in params.items()}

@@ -7,8 +7,8 @@ from resexp.diagnostics.quantities.shattering import LAG, POINTS, shattering
 from tests.diagnostics.helpers import assert_close
 
 
-def test_shattering_is_the_autocorrelation_of_slopes_along_a_line(make):
-    network, probe = make()
+def test_shattering_is_the_autocorrelation_of_slopes_along_a_line(make_probe):
+    network, probe = make_probe()
     weights = torch.randn(8, generator=probe.generator("shattering"), dtype=torch.float64)
     first, last = network.stem(probe.x.flatten(1)).detach()[:2]
     slopes = []
@@ -20,5 +20,5 @@ def test_shattering_is_the_autocorrelation_of_slopes_along_a_line(make):
     assert_close(shattering(probe), [(d[LAG:] * d[:-LAG]).sum() / (d * d).sum()], rtol=1e-6)
 
 
-def test_the_autocorrelation_of_a_linear_network_is_1(make):
-    assert_close(shattering(make("norm=none", "activation=identity")[1]), [1.0])
+def test_the_autocorrelation_of_a_linear_network_is_1(make_probe):
+    assert_close(shattering(make_probe("norm=none", "activation=identity")[1]), [1.0])
