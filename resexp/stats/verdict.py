@@ -14,7 +14,7 @@ on the fixed train subset, the first rule that applies decides:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ VERSION = 1
 """Version of these rules and of how the reference is measured; stored with every result."""
 
 Verdict = Literal["trained", "slow", "stuck", "diverged"]
-VERDICTS: tuple[Verdict, ...] = ("trained", "slow", "stuck", "diverged")
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True)
