@@ -20,7 +20,7 @@ from resexp.figures.depth_curves import DepthCurve, Point, depth_curves
 from resexp.figures.rate_map import rate_map
 from resexp.figures.trainability_map import Counts, trainability_map
 from resexp.formats import loss_text
-from resexp.report.curves import layer_curves, loss_curve
+from resexp.report.bands import layer_curves, loss_curve
 
 MAX_PANELS = 24
 """The most arms in a figure of curves; the map shows all."""

@@ -34,8 +34,8 @@ from resexp.config.names import ID_DIGITS
 from resexp.figures.palette import DARK_CSS, MARKS, VERDICT_COLORS, VERDICT_INKS
 from resexp.formats import accuracy_text, duration, interval_text, loss_text, plural, scaled
 from resexp.record.result import CellResult, mean
+from resexp.report.commands import environments, run_command, sweep_command
 from resexp.report.drawing import ReportFigure, report_figures
-from resexp.report.provenance import environments, run_command, sweep_command
 from resexp.report.source import ReportSource
 
 HERE = Path(__file__).parent
