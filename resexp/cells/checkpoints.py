@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from resexp.config.cell import Cell
+from resexp.config.errors import message_lines
 from resexp.config.fingerprint import SCHEMA
 from resexp.engine.events import State
 from resexp.engine.pack import Pack
@@ -86,7 +87,7 @@ class Checkpoints:
                 state = State(content["step"], content["tensors"])
                 return Checkpoint(tuple(content["seeds"]), state, curves, content["seconds"]), notes
             except Exception as error:  # torch may raise anything on a file that it did not write
-                notes.append(f"set aside {file.name}: {str(error).splitlines()[0] if str(error) else 'damaged'}")
+                notes.append(f"set aside {file.name}: {(message_lines(error) or ['damaged'])[0]}")
                 set_aside(file, "damaged")
         return None, notes
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from resexp.config.errors import InputError
+from resexp.config.errors import InputError, message_lines
 
 
 def cache_dir() -> Path:
@@ -38,7 +38,7 @@ def cached(name: str, download: Callable[[Path], Path]) -> Path:
     except (OSError, RuntimeError) as error:
         if target.is_dir():  # another process has finished first
             return target
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        reason = (message_lines(error) or [type(error).__name__])[-1]
         raise InputError(
             f"dataset={name}: not in {target.parent} and the download failed ({reason});"
             " connect once, or give its files with dataset.path=DIR"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from resexp.config.errors import InputError
+from resexp.config.errors import InputError, message_lines
 from resexp.data.dataset import Split
 from resexp.data.download import cached
 from resexp.data.transforms import Augment
@@ -49,5 +49,5 @@ def _split(file: Path) -> Split:
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
     except Exception as error:  # the reader raises errors of any type on damaged files
-        raise InputError(f"{file}: corrupt or unreadable ({' '.join(str(error).split())})") from None
+        raise InputError(f"{file}: corrupt or unreadable ({' '.join(message_lines(error))})") from None
     return Split(x.permute(3, 2, 0, 1).contiguous(), y % 10)  # class 10 of the file is the digit 0
