@@ -111,7 +111,7 @@ class Comparison:
 
         If the tuning seeds were not set by the user, a third of all seeds tunes the learning rate.
         """
-        if self.tuning_seeds and not any(cell.config.get("tuning_seeds") for cell in self.cells):
+        if self.tuning_seeds and not any(cell.tuning_seeds for cell in self.cells):
             return math.ceil(1.5 * needed) - (have + len(self.tuning_seeds))
         return needed - have
 

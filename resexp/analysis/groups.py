@@ -88,7 +88,7 @@ class CellGroup:
     @cached_property
     def tuning_seeds(self) -> list[int]:
         """The seeds that choose among learning rates; empty if one rate was tried."""
-        return sorted({seed for r in self.results for seed in r.config.get("tuning_seeds") or ()}) if self.rates else []
+        return sorted({seed for r in self.results for seed in r.tuning_seeds}) if self.rates else []
 
     @cached_property
     def tuned(self) -> "CellGroup":

@@ -69,7 +69,7 @@ def choose_tuning_seeds(a: Sequence[CellResult], b: Sequence[CellResult], contra
     if all(len(arm) == 1 for side in (a, b) for arm in _by_other_keys(side, contrast).values()):
         return ()
     cells = [*a, *b]
-    recorded = {seed for cell in cells for seed in cell.config.get("tuning_seeds") or ()}
+    recorded = {seed for cell in cells for seed in cell.tuning_seeds}
     shared = set.intersection(*({r.seed for r in cell.replicates} for cell in cells))
     if not shared:
         raise InputError("optimizer.lr: several learning rates, and no seed that all cells have to choose among them")

@@ -122,6 +122,11 @@ class CellResult:
         return verdict(replicate.outcome, self.reference) if self.reference and self.status == "done" else None
 
     @property
+    def tuning_seeds(self) -> tuple[int, ...]:
+        """The setting `tuning_seeds`; empty if it is not set."""
+        return tuple(self.config.get("tuning_seeds") or ())
+
+    @property
     def verdict_counts(self) -> dict[str, int]:
         """The number of replicates with each verdict that occurs."""
         counts = Counter(self.verdict(r) for r in self.replicates)
