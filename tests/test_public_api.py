@@ -9,6 +9,7 @@ import pytest
 import resexp
 from resexp.cells.callbacks import CellEnd, CellStart, CellWait, Notice
 from resexp.cells.event_log import log_events
+from resexp.config.errors import InputError
 from resexp.record.result import result_for
 from tests.conftest import TINY
 
@@ -131,3 +132,23 @@ def test_commands_log_nothing(caplog, capsys):
     caplog.set_level(logging.INFO, logger="resexp")
     assert main(["train", *TINY]) == 0
     assert caplog.records == []
+
+
+@pytest.mark.usefixtures("references")
+def test_the_python_api_trains_like_the_command(cell, tmp_path):
+    result = resexp.train(
+        "optimizer.lr=2e-3",
+        norm="pre",
+        depth=2,
+        width=16,
+        steps=4,
+        batch_size=32,
+        seeds=[0, 4],
+        outputs=tmp_path / "a b,c",
+    )
+    assert result.status == "done"
+    assert [r.seed for r in result.replicates] == [0, 4]
+    assert result.config["optimizer"]["lr"] == 2e-3
+    assert result.path.startswith(str(tmp_path / "a b,c"))
+    with pytest.raises(InputError, match="did you mean depth"):
+        resexp.train(dept=2)

@@ -1,7 +1,6 @@
 """Training a cell: skipped, added, failed and interrupted seeds, and the files on disk."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -9,13 +8,11 @@ import shutil
 import numpy as np
 import pytest
 
-import resexp
 from resexp.cells.callbacks import CellEnd, CellStart
 from resexp.cells.run import train
 from resexp.config.errors import InputError
 from resexp.record.index import scan
 from resexp.record.store import RunDir
-from resexp.stats.verdict import Reference
 
 pytestmark = pytest.mark.usefixtures("references")
 
@@ -175,76 +172,6 @@ def test_bad_data_writes_nothing_unless_isolated(cell, tmp_path):
     assert next(scan([wrong.path])).error == result.error
 
 
-def test_a_directory_of_another_cell_is_refused(cell):
-    small = cell("norm=pre")
-    train(small)
-    for name in ("result.json", "run.json"):
-        file = small.path / name
-        file.write_text(file.read_text().replace(small.id, small.id[:12] + "0" * 52))
-    with pytest.raises(InputError, match="holds another cell"):
-        train(small)
-
-
-def _flip(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 3] ^= 1
-    file.write_bytes(content)
-
-
-@pytest.mark.slow
-def test_all_seeds_are_trained_again_if_the_step_file_is_unreadable(cell):
-    small = cell("norm=pre", "seeds=3")
-    for damage in (lambda f: f.unlink(), lambda f: f.write_bytes(b"PAR1garbage"), _flip):
-        train(cell("norm=pre", "seeds=2", "fresh=true"))
-        damage(small.path / "steps.parquet")
-        assert len(resexp.load("outputs").replicates) == 2
-        train(small)
-        assert {*RunDir(small.path).steps()["seed"]} == {0, 1, 2}
-        shutil.rmtree(small.path)
-
-
-@pytest.mark.parametrize(
-    "content", ["{}", *(pytest.param(c, marks=pytest.mark.slow) for c in ("", "[" * 100_000, '{"id": NaN}', "\x00"))]
-)
-def test_a_damaged_cell_hides_no_other_cell(cell, content):
-    bad, good = cell("norm=pre"), cell("norm=post", "seeds=1")
-    for small in (bad, good):
-        train(small)
-    for name in ("run.json", "result.json"):
-        (bad.path / name).write_text(content)
-    assert [r.id for r in scan([bad.path.parents[2]])] == [good.id]
-    assert len(resexp.load().cells) == 1
-    with pytest.raises(InputError, match=r"result\.json: cannot be read; fresh=true sets it aside"):
-        train(bad)
-    assert (bad.path / "result.json").read_text() == content
-
-
-@pytest.mark.parametrize("damage", [lambda b: b[:1], lambda b: b[:-9], lambda b: b'{"status": "done"}', "flipped"])
-@pytest.mark.slow
-def test_a_damaged_result_is_never_overwritten(cell, damage):
-    small = cell("norm=pre")
-    train(small)
-    file = small.path / "result.json"
-    content = file.read_bytes()
-    if damage == "flipped":  # a digit of a loss becomes another: still JSON
-        at = content.index(b'"loss_train": ') + 16
-        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-    else:
-        file.write_bytes(damage(content))
-    listed = next(scan([small.path]))
-    assert (listed.status, listed.error) == ("interrupted", "result.json cannot be read")
-    stored = file.read_bytes()
-    for again in (small, cell("norm=pre", "seeds=2")):
-        with pytest.raises(InputError, match=r"result\.json: cannot be read"):
-            train(again)
-    assert train(small, isolate=True).status == "failed"
-    assert file.read_bytes() == stored
-    result = train(cell("norm=pre", "fresh=true"))
-    assert result.status == "done"
-    assert result.notes == ["set aside result.json: it cannot be read, and is kept as damaged-result.json"]
-    assert (small.path / "damaged-result.json").read_bytes() == stored
-
-
 def test_a_clock_running_backwards_changes_nothing(cell, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -259,13 +186,6 @@ def test_a_clock_running_backwards_changes_nothing(cell, monkeypatch):
     events.Reload()
     assert [e.step for e in events.Scalars("loss/train")] == [0, 2, 4, 5]
     assert events.Scalars("final/trained")
-
-
-def test_a_cell_is_read_from_its_result_file_alone(cell):
-    small = cell("norm=pre")
-    result = train(small)
-    (small.path / "run.json").unlink()
-    assert [*scan([small.path.parents[2]])] == [result]
 
 
 def test_a_non_finite_replicate_is_diverged(cell):
@@ -286,52 +206,6 @@ def test_the_reference_is_measured_once(cell, tmp_path, references):
     assert trained[1] == []
     assert {e.cell.options["optimizer"]["lr"] for e in trained[0]} == {1e-3, 3e-3, 3e-4}
     assert [r.name.count("reference") for r in scan([tmp_path / "outputs"])] == [0, 0]
-
-
-def test_verdicts_are_computed_on_reading(cell):
-    result = train(cell("norm=pre"))
-    easy = dataclasses.replace(result, reference=Reference(100.0, 0.0, 0.1, 1438))
-    hard = dataclasses.replace(result, reference=Reference(2.3, 0.0, 0.1, 1438))
-    first = result.replicates[0]
-    assert easy.verdict(first) == "trained"
-    assert hard.verdict(first) != "trained"
-
-
-def test_load_returns_data_frames(cell):
-    train(cell("norm=pre"))
-    train(cell("norm=post", "seeds=2"))
-    cells, replicates, steps, _ = resexp.load("outputs")
-    assert {*cells["arm"]} == {"pre+residual", "post+residual"}
-    assert {*cells["optimizer.lr"]} == {1e-3}
-    assert len(replicates) == 5
-    assert {*steps.columns} == {"id", "seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val"}
-    one = steps[(steps["id"] == cells["id"][0]) & (steps["seed"] == 0)]
-    assert one["step"].tolist() == [*range(7)]
-    assert one["loss"].notna().tolist() == [True] * 6 + [False]
-    assert one["loss_val"].notna().tolist() == [True, False, False, True, False, False, True]
-    single = resexp.load(cells["path"][0])
-    assert len(single.cells) == 1
-    with pytest.raises(InputError, match="no such directory"):
-        resexp.load("nowhere")
-
-
-def test_the_python_api_trains_like_the_command(cell, tmp_path):
-    result = resexp.train(
-        "optimizer.lr=2e-3",
-        norm="pre",
-        depth=2,
-        width=16,
-        steps=4,
-        batch_size=32,
-        seeds=[0, 4],
-        outputs=tmp_path / "a b,c",
-    )
-    assert result.status == "done"
-    assert [r.seed for r in result.replicates] == [0, 4]
-    assert result.config["optimizer"]["lr"] == 2e-3
-    assert result.path.startswith(str(tmp_path / "a b,c"))
-    with pytest.raises(InputError, match="did you mean depth"):
-        resexp.train(dept=2)
 
 
 def test_the_cost_of_training_is_recorded(cell, references):

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 import resexp
+from resexp.cells.run import train
 from resexp.cli.main import main
+from resexp.config.errors import InputError
 from resexp.record.frames import _table, load
 from resexp.record.result import CellResult, Replicate
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
@@ -117,3 +119,22 @@ def test_runs_sorts_by_scores_and_shows_them(outputs, monkeypatch, capsys):
         assert "> 60" in next(line for line in lines if "none+residual" in line)
     assert main(["runs", "--json", "--sort", "score"]) == 0
     assert '"censored": true' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("references")
+def test_trained_cells_are_loaded_as_data_frames(cell):
+    train(cell("norm=pre"))
+    train(cell("norm=post", "seeds=2"))
+    cells, replicates, steps, _ = load("outputs")
+    assert {*cells["arm"]} == {"pre+residual", "post+residual"}
+    assert {*cells["optimizer.lr"]} == {1e-3}
+    assert len(replicates) == 5
+    assert {*steps.columns} == {"id", "seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val"}
+    one = steps[(steps["id"] == cells["id"][0]) & (steps["seed"] == 0)]
+    assert one["step"].tolist() == [*range(7)]
+    assert one["loss"].notna().tolist() == [True] * 6 + [False]
+    assert one["loss_val"].notna().tolist() == [True, False, False, True, False, False, True]
+    single = load(cells["path"][0])
+    assert len(single.cells) == 1
+    with pytest.raises(InputError, match="no such directory"):
+        load("nowhere")
