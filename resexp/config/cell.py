@@ -11,6 +11,9 @@ from resexp.config.fingerprint import cell_id
 from resexp.config.names import arm_of, directory_name
 from resexp.config.settings import Settings
 
+CellKey = tuple[str, tuple[int, ...]]
+"""`Cell.key`."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -59,7 +62,7 @@ class Cell:
         return frozenset(names | ({f"blocks={options['blocks']}"} if options.get("blocks") else set()))
 
     @property
-    def key(self) -> tuple[str, tuple[int, ...]]:
+    def key(self) -> CellKey:
         """Run directory and seeds, which identify a cell in a sweep."""
         return str(self.path), self.settings.seed_list
 

@@ -4,12 +4,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from resexp.config.cell import Cell
+from resexp.config.cell import Cell, CellKey
 from resexp.config.check import Checker, hydra_errors_as_input_errors
 from resexp.config.errors import InputError, nearest
 from resexp.config.grid import GRID_SWEEPER, grid_filter, grid_jobs
@@ -25,6 +25,9 @@ from resexp.config.hydra_private import (
 from resexp.config.loader import Loader, register
 from resexp.config.settings import SETTINGS
 from resexp.config.values import LAUNCHER_TYPES, check_value
+
+Job: TypeAlias = tuple[list[str], Cell]
+"""The overrides of a cell, and the cell."""
 
 OverrideValue: TypeAlias = str | float | Path | Sequence["OverrideValue"] | None
 """A value of an override in Python."""
@@ -91,9 +94,7 @@ class Composer:
         """Return whether the overrides choose a named sweep, `sweep=…`."""
         return any(override.key_or_group == "sweep" for override in self._parse(overrides))
 
-    def jobs(
-        self, overrides: list[str], on_first_cell: Callable[[Cell], None] = lambda cell: None
-    ) -> list[tuple[list[str], Cell]]:
+    def jobs(self, overrides: list[str], on_first_cell: Callable[[Cell], None] = lambda cell: None) -> list[Job]:
         """Compose and check every cell of a sweep.
 
         Args:
@@ -199,9 +200,9 @@ class Composer:
                 raise InputError(f"unknown key {group}.{key}{nearest(key, keys)}")
 
 
-def _refuse_duplicates(jobs: Sequence[tuple[list[str], Cell]]) -> None:
+def _refuse_duplicates(jobs: Sequence[Job]) -> None:
     """Raise InputError if two different configurations are the same cell, of which only one would be trained."""
-    first_with_key: dict[Any, tuple[list[str], Cell]] = {}
+    first_with_key: dict[CellKey, Job] = {}
     for job, cell in jobs:
         other_job, other = first_with_key.setdefault(cell.key, (job, cell))
         if other.config != cell.config:

@@ -36,7 +36,7 @@ def load(path: str | Path = "outputs") -> Frames:
     scored = [*zip(results, scores_by_seed(results), strict=True)]
     steps, layers = list[pd.DataFrame](), list[pd.DataFrame]()
     for result in results:
-        directory = RunDir(Path(result.path))
+        directory = RunDir(result.path)
         for frames, columns in ((steps, directory.steps()), (layers, directory.layers())):
             if columns:
                 frames.append(pd.DataFrame({"id": result.id, **columns}))

@@ -57,7 +57,7 @@ def scores_by_seed(results: Sequence[CellResult]) -> list[ScoresBySeed]:
 
 
 def _scores(result: CellResult) -> dict[int, Scores]:
-    steps = RunDir(Path(result.path)).steps() if result.status == "done" and result.reference else None
+    steps = RunDir(result.path).steps() if result.status == "done" and result.reference else None
     if steps is None or result.reference is None:
         return {}
     budget = int(result.flat["steps"])

@@ -45,8 +45,8 @@ ENDED = ("done", "failed", "interrupted")
 class RunDir:
     """The directory of one cell."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
 
     def lock(self) -> FileLock:
         """Return the lock that a training of the cell holds. It is released when its process dies."""
@@ -190,7 +190,7 @@ def result_from(content: Mapping[str, Any], name: str, path: str) -> CellResult:
     A cell without a result file is running as long as its directory is locked, else interrupted.
     """
     result = CellResult(**_typed(content), name=name, path=path)
-    is_over = result.status == "running" and not RunDir(Path(path)).is_locked()
+    is_over = result.status == "running" and not RunDir(path).is_locked()
     return replace(result, status="interrupted") if is_over else result
 
 

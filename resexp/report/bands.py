@@ -1,7 +1,6 @@
 """Curves of a cell: the mean over its replicates with a band."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ MAX_POINTS = 120
 
 def loss_curve(cell: CellResult) -> Curve | None:
     """Return the minibatch loss over the steps, each point a mean over a few of them; None if no loss is stored."""
-    columns = RunDir(Path(cell.path)).steps()
+    columns = RunDir(cell.path).steps()
     if columns is None or not len(columns["seed"]):
         return None
     seeds, steps = np.unique(columns["seed"]), int(columns["step"].max()) + 1
@@ -57,7 +56,7 @@ def mean_band(x: Values, values_RN: Values) -> Curve:
 
 def layer_curves(cell: CellResult) -> Mapping[str, Curve]:
     """Return each layerwise quantity over the layers at its last measurement; empty if nothing was measured."""
-    columns = RunDir(Path(cell.path)).layers()
+    columns = RunDir(cell.path).layers()
     measured = profiles(columns) if columns and len(columns["seed"]) else {}
     layerwise = {
         name: profile

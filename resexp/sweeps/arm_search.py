@@ -7,12 +7,11 @@ from typing import Any
 from resexp.analysis.sentences import no_verdict_reason
 from resexp.analysis.tuning import LR_KEY
 from resexp.config.cell import Cell
-from resexp.config.compose import Composer
+from resexp.config.compose import Composer, Job
 from resexp.config.errors import InputError
 from resexp.config.grid import is_grid
 from resexp.record.result import CellResult
 from resexp.stats.depth import DepthSearch, DepthSearchEstimate, Trial, TrialOutcome
-from resexp.sweeps.job import Job
 
 LOWEST_DEPTH, HIGHEST_DEPTH = 4, 256
 """The default range of depths."""

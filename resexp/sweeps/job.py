@@ -8,19 +8,14 @@ from omegaconf import DictConfig
 
 from resexp.cells.callbacks import Callback, CallbackFor, CellEnd, CellEvent
 from resexp.cells.interrupt import Stop
-from resexp.config.cell import Cell
+from resexp.config.cell import Cell, CellKey
 from resexp.config.check import Checker
+from resexp.config.compose import Job
 from resexp.config.names import ID_DIGITS
 from resexp.launcher.pool import Pool
 from resexp.launcher.resources import WorkerResources, share_cores
 from resexp.record.index import CellFailedError, metric_value
 from resexp.record.result import CellResult
-
-Job = tuple[list[str], Cell]
-"""The overrides of a cell, and the cell."""
-
-CellKey = tuple[str, tuple[int, ...]]
-"""`Cell.key`."""
 
 
 class CellTask:

@@ -8,14 +8,14 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from resexp.cells.callbacks import Callback, CallbackFor
 from resexp.cells.interrupt import Stop
-from resexp.config.cell import Cell
+from resexp.config.cell import Cell, CellKey
 from resexp.config.check import hydra_errors_as_input_errors
-from resexp.config.compose import Composer, quoted
+from resexp.config.compose import Composer, Job, quoted
 from resexp.config.errors import InputError, error_text
 from resexp.config.hydra_private import BASIC_LAUNCHER, job_value
 from resexp.record.index import CellFailedError, recorded_result
 from resexp.record.result import CellResult, result_for
-from resexp.sweeps.job import CellKey, CellTask, Job, collect_failures
+from resexp.sweeps.job import CellTask, collect_failures
 from resexp.sweeps.manifest import SweepManifest
 from resexp.sweeps.poller import ResultPoller
 
