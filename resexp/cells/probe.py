@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from resexp.analysis.diagnosis import Array, Gain, ProbeResult, diagnose, measured_depth_limit
-from resexp.analysis.prediction import no_theory_reason, theory_arm
 from resexp.build import build, check_available, cpu_threads, load_data
+from resexp.cells.theory_arm import no_theory_reason, theory_arm
 from resexp.config.cell import Cell
 from resexp.config.errors import InputError
 from resexp.diagnostics.probe import cross_entropy, first_tensor, probe_of

@@ -14,8 +14,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from resexp.analysis.prediction import predict_profiles
 from resexp.analysis.quantities import quantity_display
+from resexp.cells.theory_arm import predict_profiles
 from resexp.config.cell import Cell
 from resexp.engine.events import End, Event, Layers, Steps, Validation
 from resexp.record.curves import Curves, Table

@@ -1,4 +1,4 @@
-"""The theory's prediction for a cell at initialization."""
+"""A cell as the theory sees it: its arm, and the predicted profiles of its layers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from resexp.analysis.prediction import predict_profiles
 from resexp.build import build, load_data
+from resexp.cells.theory_arm import predict_profiles
 from resexp.engine.events import Layers
 from resexp.engine.loop import fit
 from resexp.record.layers import LayerTable
