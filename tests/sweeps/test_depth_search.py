@@ -1,4 +1,4 @@
-"""The command `depth`: its tables, and searches in real processes."""
+"""The command `depth`: a dry run, and searches in real processes."""
 
 import html
 import json
@@ -10,11 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from resexp.cli.main import main
-from resexp.console.depth import DepthTable, forecast, progress_table
-from resexp.stats.depth import TrialOutcome
+from resexp.console.depth import forecast
 from resexp.sweeps.arm_search import arm_searches
 
 SMALL = ("width=16", "steps=60", "batch_size=64", "threads=1", "log_every=20", "eval_every=60")
@@ -23,44 +21,6 @@ SEARCH = ("depth", "-m", *SMALL, "norm=none", "residual=on,off", "depth=2,16", "
 
 def _arms(composer, *overrides):
     return arm_searches(composer, composer.normalize([*overrides]))
-
-
-def _answered(arm, trains):
-    """Run the search of an arm to its end; `trains(depth, rate)` says which replicates train."""
-    while trials := arm.search.ask():
-        for trial in trials:
-            arm.cells.add(f"{trial.depth} {trial.rate}")
-            is_trained = trains(trial.depth, trial.rate)
-            arm.search.tell(
-                trial.depth,
-                trial.rate,
-                {seed: TrialOutcome(is_trained, 0.1 if is_trained else 2.3) for seed in trial.seeds},
-            )
-    return arm
-
-
-@pytest.mark.parametrize("width", [80, 160])
-@pytest.mark.slow
-def test_the_table_shows_each_search_at_any_width(composer, width):
-    deep, shallow, none, broken = _arms(composer, "norm=pre,post", "residual=on,off", "depth=4,64")
-    _answered(deep, lambda *_: True)
-    _answered(shallow, lambda depth, rate: depth < 20 and (rate == 1e-3 or depth < 6))
-    _answered(none, lambda *_: False)
-    broken.error = "a cell at depth 4 is not done"
-    console = Console(width=width, highlight=False)
-    with console.capture() as capture:
-        console.print(DepthTable([deep, shallow, none, broken]))
-        console.print(progress_table([deep, shallow, none, broken]))
-    lines = capture.get().splitlines()
-    assert all(len(line) <= width for line in lines)
-    text = " ".join(" ".join(lines).split())
-    assert re.search(r"pre\+residual > 64 \d\d or more", text)
-    assert re.search(r"post\+residual < 4 [\d.]+ or less", text)
-    assert "post+plain: a cell at depth 4 is not done" in text
-    assert "pre+residual trains deepest: D50 is > 64" in text
-    assert "* the lowest or the highest rate tried" in text
-    assert "lr 0.0003 / 0.001 / 0.003, chosen at each depth on seeds 0, 1 and 2." in text
-    assert re.search(r"(\d+) runs in \d+ cells, 0 of them trained now; .* would have taken \d+ more runs", text)
 
 
 def test_a_dry_run_prints_the_first_round_and_writes_nothing(tmp_path, capsys, composer):
