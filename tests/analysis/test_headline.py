@@ -1,18 +1,10 @@
 """Headlines and summaries of a group of cells."""
 
-from pathlib import Path
-
 import pytest
 
-from resexp.analysis.groups import group_cells
 from resexp.analysis.headline import summarize
 from resexp.analysis.sentences import d50_interval_text, d50_with_interval, trainable_depth_text
-from resexp.record.index import scan
-
-
-def _group():
-    (group,) = group_cells(scan([Path("outputs")]))
-    return group
+from tests.analysis.helpers import recorded_group
 
 
 @pytest.mark.parametrize(
@@ -49,7 +41,7 @@ def test_the_arm_that_trains_deepest_is_named(make, ends, headline, sentence):
     for arm, losses in ends.items():
         for depth, end in zip((8, 24), losses, strict=True):
             make(arm, depth, end, seeds=5)
-    summary = summarize(_group())
+    summary = summarize(recorded_group())
     assert summary.headline == headline
     assert sentence in " ".join(summary.sentences)
 
@@ -57,7 +49,7 @@ def test_the_arm_that_trains_deepest_is_named(make, ends, headline, sentence):
 def test_overlapping_intervals_leave_the_difference_open(make):
     make("pre+residual", 8, [0.1, 0.1, 0.1])
     make("none+plain", 8, [0.1, 2.31, 2.31])
-    summary = summarize(_group())
+    summary = summarize(recorded_group())
     assert "more seeds are needed" in " ".join(summary.sentences)
 
 
@@ -66,7 +58,7 @@ def test_tuning_seeds_are_not_counted(make):
     rates = {0.001: [2.31, 0.1, 0.1, 0.1, 0.1], 0.01: [0.1, 0.1, 2.31, 2.31, 2.31]}
     for lr, ends in rates.items():
         make("pre+residual", 8, ends, seeds=5, lr=lr, tuning_seeds=[0, 1])
-    group = _group()
+    group = recorded_group()
     assert [(series.name, series.shares[8].count, series.shares[8].total) for series in group.tuned.series] == [
         ("pre+residual", 0, 3)
     ]
@@ -79,11 +71,11 @@ def test_arms_with_three_depths_have_a_d50(make):
     for depth, end in ((8, 0.1), (24, 0.1), (48, 2.31)):
         make("pre+residual", depth, end, seeds=8)
         make("none+plain", depth, 0.1 if depth == 8 else 2.31, seeds=8)
-    deep, shallow = _group().series
+    deep, shallow = recorded_group().series
     assert 24 == deep.estimate.low < deep.estimate.d50 < deep.estimate.high == 48
     assert trainable_depth_text(deep) == f"{deep.estimate.d50:.0f} ({d50_interval_text(deep.estimate)})"
-    sentences = " ".join(summarize(_group()).sentences)
+    sentences = " ".join(summarize(recorded_group()).sentences)
     assert f"pre+residual trains deepest: D50 is {d50_with_interval(deep.estimate)}. Next is" in sentences
     assert f"Next is none+plain with {d50_with_interval(shallow.estimate)}" in sentences
     make("post+residual", 8)
-    assert [series.name for series in _group().series if series.estimate] == ["pre+residual", "none+plain"]
+    assert [series.name for series in recorded_group().series if series.estimate] == ["pre+residual", "none+plain"]

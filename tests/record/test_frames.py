@@ -17,9 +17,8 @@ from resexp.record.frames import _table, load
 from resexp.record.result import CellResult, Replicate
 from resexp.record.store import COLUMNS, LAYER_COLUMNS, RunDir
 from resexp.stats.scores import score, steps_to_target
-from resexp.stats.verdict import Reference
+from tests.conftest import TEN
 
-TEN = Reference(math.log(10), 0.05, 0.1, 1438)
 STEPS = 60
 KINDS = {"text": "other", "list of text": "other"}
 

@@ -13,23 +13,19 @@ import pytest
 
 from resexp.cli.main import main
 from resexp.console.depth import forecast
-from resexp.sweeps.arm_search import arm_searches
+from tests.sweeps.helpers import planned_searches
 
 SMALL = ("width=16", "steps=60", "batch_size=64", "threads=1", "log_every=20", "eval_every=60")
 SEARCH = ("depth", "-m", *SMALL, "norm=none", "residual=on,off", "depth=2,16", "optimizer.lr=1e-3,3e-3", "seeds=4")
 
 
-def _arms(composer, *overrides):
-    return arm_searches(composer, composer.normalize([*overrides]))
-
-
 def test_a_dry_run_prints_the_first_round_and_writes_nothing(tmp_path, capsys, composer):
     assert main(["depth", "--dry-run", "norm=pre", "depth=2,8", *SMALL]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    most = sum(arm.search.max_runs for arm in _arms(composer, "norm=pre", "depth=2,8"))
+    most = sum(arm.search.max_runs for arm in planned_searches(composer, "norm=pre", "depth=2,8"))
     assert "3 cells, 3 to train" in printed
     assert f"The search takes at most {most} runs for 1 arm." in printed
-    assert forecast(_arms(composer, "norm=pre", "depth=2,8", *SMALL)) in printed
+    assert forecast(planned_searches(composer, "norm=pre", "depth=2,8", *SMALL)) in printed
     assert [*tmp_path.iterdir()] == []
 
 
