@@ -1,7 +1,6 @@
 """The curves of a cell's replicates, filled during training."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,7 @@ class Curves:
         r = order[r]
         return {"seed": np.array(self.seeds)[r], "step": t, **dict(zip(CURVES, tables[:, r, t], strict=True))}
 
-    def replicates(self, end: End | None, measured: Iterable[str] = ()) -> list[Replicate]:
+    def replicates(self, end: End | None, measured: Collection[str]) -> list[Replicate]:
         """Return the replicates in training.
 
         Args:
@@ -86,8 +85,7 @@ class Curves:
             measured: the names of the quantities that diagnostics measured.
 
         """
-        replicates = [self._replicate(r, end) for r in range(len(self.seeds))[self.new]]
-        return [replace(replicate, measured=sorted(measured)) for replicate in replicates]
+        return [self._replicate(r, end, sorted(measured)) for r in range(len(self.seeds))[self.new]]
 
     def _finite_steps(self, row: int) -> int:
         """Return the number of steps before the first with a non-finite loss or gradient."""
@@ -99,7 +97,7 @@ class Curves:
     def _is_finite(self, row: int) -> bool:
         return self._finite_steps(row) == int((~np.isnan(self.metrics["lr"][row])).sum())
 
-    def _replicate(self, row: int, end: End | None) -> Replicate:
+    def _replicate(self, row: int, end: End | None, measured: list[str]) -> Replicate:
         loss, finite = self.metrics["loss"][row, : self.length], self._is_finite(row)
         r = row - range(len(self.seeds))[self.new].start
         final: dict[str, Any] = {
@@ -113,5 +111,6 @@ class Curves:
             finite=finite,
             loss_initial=finite_or_none(loss[0]) if len(loss) else None,
             loss_lowest=lowest_median(loss[: self._finite_steps(row)], self.metrics["loss"].shape[1] - 1),
+            measured=measured,
             **final,
         )
