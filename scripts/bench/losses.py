@@ -7,35 +7,24 @@ used, so that commits with different layouts can be compared.
 """
 
 import argparse
-import contextlib
 import hashlib
 import itertools
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from commits import ROOT, checkout, run_with
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 COLUMNS = ("seed", "step", "loss", "accuracy", "grad_norm", "lr", "loss_val", "accuracy_val")
 STEPS = 20
-SMALL = (
-    "depth=4",
-    "width=8",
-    "batch_size=16",
-    f"steps={STEPS}",
-    "seeds=2",
-    "log_every=5",
-    "eval_every=10",
-    "threads=1",
-)
-FULL = (f"steps={STEPS}", "seeds=3", "log_every=5", "eval_every=10", "threads=1")
+BUDGET = (f"steps={STEPS}", "log_every=5", "eval_every=10", "threads=1")
+SMALL = ("depth=4", "width=8", "batch_size=16", "seeds=2", *BUDGET)
+FULL = ("seeds=3", *BUDGET)
 FILES = {"cifar10": "cifar", "cifar100": "cifar", "mnist": "idx", "fashion_mnist": "idx", "kmnist": "idx",
          "svhn": "svhn", "speech": "speech", "tiny_shakespeare": "text"}  # fmt: skip
 
@@ -83,14 +72,6 @@ def _written(name: str, data: Path) -> Path:
     return Path(write(data / name, name.upper(), 40) if name.startswith("cifar") else write(data / name))
 
 
-def train(checkout: Path, jobs: Path, results: Path) -> None:
-    """Train all `jobs` with the package of `checkout`; write a digest of each one's numbers to `results`."""
-    with TemporaryDirectory() as scratch:
-        environment = {**os.environ, "PYTHONPATH": str(checkout), "CUDA_VISIBLE_DEVICES": ""}
-        command = [sys.executable, str(Path(__file__)), "--worker", str(jobs), str(results)]
-        subprocess.run(command, cwd=scratch, env=environment, check=True)
-
-
 def worker(jobs: Path, results: Path) -> None:
     """Train the jobs of a file with the package that this process imports."""
     import resexp
@@ -115,21 +96,6 @@ def _digest(frames: Any) -> str:
     return hashlib.sha256(b"".join(steps[column].to_numpy("float64").tobytes() for column in COLUMNS)).hexdigest()
 
 
-@contextlib.contextmanager
-def checkout(commit: str | None) -> Iterator[Path]:
-    """Check out a commit into a temporary directory; None is the working tree."""
-    if commit is None:
-        yield ROOT
-        return
-    with TemporaryDirectory() as folder:
-        place = Path(folder) / "tree"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", place, commit], cwd=ROOT, check=True)
-        try:
-            yield place
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", place], cwd=ROOT, check=True)
-
-
 def main() -> int:
     """Compare two commits; the exit code is 1 if a cell differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,7 +107,7 @@ def main() -> int:
         overrides = [*cells(Path(folder) / "data")]
         jobs.write_text(json.dumps(overrides))
         for place, outcome in zip((old, new), outcomes, strict=True):
-            train(place, jobs, outcome)
+            run_with(place, __file__, "--worker", jobs, outcome)
         pairs = [*zip(overrides, *(json.loads(outcome.read_text()) for outcome in outcomes), strict=True)]
     trained = [pair for pair in pairs if len(pair[1]) == 64]
     different = [pair for pair in pairs if pair[1] != pair[2]]
