@@ -49,7 +49,7 @@ def fan_in(weight: Tensor) -> int:
 
 @torch.no_grad()
 def initialize(make_network: Callable[[], nn.Module], seed: int, initializer: Initializer) -> nn.Module:
-    """Make a network on the CPU with the initial weights of `seed`, as the table above says."""
+    """Make a network on the CPU with the initial weights of `seed`, as in the table above."""
     with seeded(seed, "construction"):  # for what the constructors of modules draw
         network = make_network()
     beside = {

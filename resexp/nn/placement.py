@@ -1,4 +1,4 @@
-"""Norm placements: at which points a block normalizes. Free of torch, so that the theory reads the same table."""
+"""Norm placements: at which points a block normalizes. Imports no torch, so that the theory reads the same table."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -10,7 +10,7 @@ from resexp.nn.initialize import Initializer
 
 
 class Orthogonal(Initializer):
-    """W Wᵀ = g² 1, or Wᵀ W = g² 1 if out > fan_in; biases 0. Saxe 2014 (1312.6120).
+    """W Wᵀ = g² I, or Wᵀ W = g² I if out > fan_in; biases 0. Saxe 2014 (1312.6120).
 
     W is the weight as a matrix (out, fan_in), uniformly distributed. g² = 2 beside an activation, else 1; `gain`
     multiplies g.

@@ -10,7 +10,7 @@ from resexp.nn.block import feature_axes, per_feature
 class RMSNorm(nn.Module):
     """x/√(mean x² + ε) · γ: LayerNorm without the mean. Zhang 2019 (1910.07467). D parameters, γ = 1 at the start.
 
-    torch's own RMS norm is not used: it has no (B, D, H, W), and no fused kernel under vmap.
+    torch's own RMS norm is not used: it does not take (B, D, H, W) and has no fused kernel under vmap.
     """
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
