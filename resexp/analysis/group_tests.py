@@ -17,7 +17,7 @@ class RivalComparison:
 
     Attributes:
         depth: in blocks.
-        names: of the winner and the rival, as are the next two.
+        names: the winner and the rival; `shares` and `cells` have the same order.
         shares: the shares of trained seeds.
         cells: the cells compared.
         row: the test of their final losses.
@@ -37,7 +37,7 @@ class RivalComparison:
 
 
 def rival_comparisons(group: CellGroup) -> list[RivalComparison]:
-    """Compare the arm that trains deepest with every other, at the deepest depth that both have and it trains at."""
+    """Compare the arm that trains deepest with each other arm, at the deepest shared depth at which it trains."""
     judged = [series for series in group.tuned.series if series.shares]
     winner = judged[0] if judged else None
     limit = winner.bracket.low if winner else None

@@ -1,8 +1,8 @@
 """Which cells a comparison matches, and at which learning rate.
 
-A and B are filters. Their contrast keys are those that a term of only one of them names, with the options of a group
-that is one of these keys. Cells of A and B are matched by all other keys. Cells of one side that then differ in the
-learning rate alone are one arm, which is judged at its own best rate.
+A and B are filters. Their contrast keys are those that a term of only one of them names; if such a key is a group, the
+keys of its options are contrast keys too. Cells of A and B are matched by all other keys. Cells of one side that then
+differ in the learning rate alone are one arm, which is judged at its own best rate.
 """
 
 import math
@@ -72,7 +72,7 @@ def choose_tuning_seeds(a: Sequence[CellResult], b: Sequence[CellResult], contra
     recorded = {seed for cell in cells for seed in cell.tuning_seeds}
     shared = set.intersection(*({r.seed for r in cell.replicates} for cell in cells))
     if not shared:
-        raise InputError("optimizer.lr: several learning rates, and no seed that all cells have to choose among them")
+        raise InputError("optimizer.lr: several learning rates, but no seed common to all cells to choose one")
     return tuple(sorted(recorded) or sorted(shared)[: math.ceil(len(shared) / 3)])
 
 

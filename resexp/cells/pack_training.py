@@ -40,9 +40,9 @@ class PackTraining:
         recorded: the result of seeds that are already trained, if there are any.
         earlier_steps: the columns of their step file.
         checkpoint: where to resume, if there is a checkpoint.
-        role: "cell", or "reference", of which no TensorBoard files are written.
+        role: "cell", or "reference", for which no TensorBoard files are written.
         on_event: the callback.
-        stop: whether to stop.
+        stop: the request to stop.
         notes: lines on unusual events, for the result.
 
     """

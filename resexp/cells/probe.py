@@ -21,7 +21,7 @@ from resexp.record.result import finite_or_none
 from resexp.theory import Prediction, predict, trainable_depth, unsupported_reason
 
 MAX_DEPTH = 512
-"""Blocks up to which the theory searches for the trainable depth."""
+"""Number of blocks up to which the theory searches for the trainable depth."""
 
 QUANTITIES = ("stream_rms", "stream_grad", "weight_grad", "pair_cosine")
 """The measured quantities."""

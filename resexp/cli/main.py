@@ -74,7 +74,7 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"resexp {version('resexp')}")
         return 0
-    if command in ("-sc", "--shell-completion"):  # what the shell functions that Hydra writes call
+    if command in ("-sc", "--shell-completion"):  # called by the shell functions that Hydra generates
         from resexp.cli.completion import candidates
 
         words = os.environ.get("COMP_LINE", "").split(" ")[1:]

@@ -14,7 +14,7 @@ from resexp.seeding import key
 
 WINDOW, HOP, BANDS, FRAMES = 256, 128, 40, 64
 HELD_OUT = 5
-"""Takes below this of each speaker and digit are the validation split, as its authors define it."""
+"""Takes numbered below this are the validation split, as the authors of the data set define it."""
 
 
 class Speech:

@@ -1,4 +1,4 @@
-"""Measures the quantities of a suite in a pack during training, without changing it."""
+"""Measures the quantities of a suite in a pack during training, without changing the training."""
 
 from dataclasses import replace
 

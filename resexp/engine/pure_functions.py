@@ -42,12 +42,12 @@ IMPURE_METHODS = frozenset((
     "is_contiguous", "new_empty", "new_empty_strided", "apply", "share_memory", "dim_order", "is_set_to", "resize",
     "resize_as", "cauchy", "module_load",
 ))  # fmt: skip
-"""Methods of tensors that write, draw random numbers, show Python a value, or show how a tensor lies in memory."""
+"""Methods of tensors that write, draw random numbers, or expose a value or the memory layout to Python."""
 
 IMPURE_ATTRIBUTES = frozenset((
     "data", "grad", "requires_grad", "grad_fn", "is_leaf", "_base", "_version",
 ))  # fmt: skip
-"""Attributes of tensors that write through, or that are different under vmap."""
+"""Attributes through which a tensor can be written, or that differ under vmap."""
 
 
 @cache

@@ -108,7 +108,7 @@ class Replay:
 def _product_calls(
     func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: list[Tensor]
 ) -> list[Call] | None:
-    """Return the calls for a product of matrices by OpenBLAS, or for a sum with one; None if torch is to do it."""
+    """Return the calls for a product of matrices by OpenBLAS, or for a sum with one; None if torch computes it."""
     if func not in (aten.bmm.default, aten.baddbmm.default) or kwargs:
         return None
     *addend, a, b = args

@@ -13,7 +13,7 @@ from resexp.engine.pack import CHUNK, Pack
 # Shapes: R replicates, P parameters of one replicate, B batch, T tokens.
 
 SQUARABLE = (1e-12, 1e12)
-"""Gradient norms in this range are sums of squares that neither vanish nor overflow in float32."""
+"""Range of gradient norms whose sums of squares neither underflow nor overflow in float32."""
 
 
 def loss_and_accuracy(

@@ -16,7 +16,7 @@ VERSION = 1
 """Version of the cache file. A file of another version, or of another schema, counts as empty."""
 
 MIN_CHANGES = 50
-"""Directories read anew from which on the cache file is rewritten. Fewer are cheaper to read again each time."""
+"""The cache file is rewritten only if at least this many directories were read anew; fewer are read again each time."""
 
 CLOCK_GRAIN = 2.0
 """Seconds. A file changed within this time of being read may change again without a new modification time."""

@@ -162,7 +162,7 @@ class DepthSearch:
         """Replay the search; return the depth of the monotonicity check, if there is one.
 
         Raises:
-            _MissingTrialsError: outcomes are missing to proceed.
+            _MissingTrialsError: outcomes that the search needs are missing.
 
         """
         low, high = self._double()

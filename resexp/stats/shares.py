@@ -53,7 +53,7 @@ class DepthBracket:
     """The depths between which the share of successes falls below one half.
 
     Attributes:
-        low: a depth at which at least half succeed; None if there is none.
+        low: the deepest depth before `high` at which at least half succeed; None if there is none.
         high: the shallowest depth beyond `low` at which fewer than half succeed; None if there is none.
         monotone: False if at least half succeed at some depth beyond one at which fewer do.
 

@@ -163,8 +163,9 @@ def covariance(activation: str, q: ArrayLike, c: ArrayLike) -> Array:
 
 
 def slope_covariance(activation: str, q: ArrayLike, c: ArrayLike) -> Array:
-    """Return E φ'(u₁) φ'(u₂), the derivative of `covariance` by the covariance c q of the inputs (Price's theorem).
+    """Return E φ'(u₁) φ'(u₂).
 
+    It is the derivative of `covariance` with respect to the covariance c q of the inputs (Price's theorem).
     relu: 1/2 − arccos(c)/2π. In the notation of `covariance`, gelu and silu:
     1/4 + arcsin(p/√AB)/2π + p [2 (a/A + b/B) + (p² (a/A + b/B) − q (a + b) − a b)/r²]/2πr; tanh: (2/π)/r.
     """

@@ -57,13 +57,13 @@ class Prediction:
 def predict(arm: Arm) -> Prediction | None:
     """Propagate the stream and the gradients of an arm through its blocks.
 
-    Second moments that leave the range of float64, at gain 2 after 1,000 blocks, make all that follows nan.
+    If second moments leave the range of float64, as after 1,000 blocks of gain 2, all later values are nan.
 
     `backward` is nan if a mean accumulates along a stream without norms, as in x + φ(W x). The squared gradient along
     the stream is then y²/‖h_l‖² with y = h·∂loss/∂h, which homogeneous blocks conserve (Euler). It starts as a share
     1/n of the whole and dominates after ln n/ln(forward/backward) blocks: 17 for ReLU at n = 256.
 
-    Plain GELU and SiLU networks without norms need large widths: their variance shrinks the faster the smaller it is,
+    Plain GELU and SiLU networks without norms need large widths: their variance shrinks faster as it gets smaller,
     so small differences between networks grow. The measured gains of GELU per block were 1.15 (forward) and 1.20
     (backward) times the predicted ones at n = 64, 1.06 and 1.09 times at n = 256; `simulate` samples such networks.
 

@@ -49,7 +49,7 @@ def test_the_block_computes_its_equation(flags, residual):
     ("flags", "final"),
     [((0, 0, 0), False), ((1, 0, 0), True), ((0, 0, 1), False), ((1, 1, 0), True), ((0, 1, 0), True)],
 )
-def test_a_final_norm_stands_after_an_unnormalized_stream(flags, final):
+def test_a_final_norm_follows_an_unnormalized_stream(flags, final):
     placement = Placement(pre=bool(flags[0]), inner_post=bool(flags[1]), post=bool(flags[2]))
     assert placement.final == final
     assert isinstance(MLP(_config(placement, IdentitySkip), Task((4, 4), 3)).final, nn.LayerNorm) == final

@@ -1,9 +1,9 @@
 """The quantities: every public function of the modules in this package.
 
-To add one, write a module with a function of a `Probe`, or add a function to the module of its near-twins. It returns
+To add one, write a module with a function of a `Probe`, or add a function to a module of similar ones. It returns
 (R,) for the whole network, (R, L) for its L blocks, (R, L + 1) for the stream before, between and after them, or None
-if the network has no such quantity. Its docstring has what it is in the first line, with a formula, and ends with the
-lines Shape, Unit, Cost and Reference.
+if the network has no such quantity. The first line of its docstring defines it, with a formula; the last lines are
+Shape, Unit, Cost and Reference.
 """
 
 import importlib
