@@ -61,14 +61,16 @@ def _is_declared_or_ours(cls: type) -> bool:
     return cls.__dict__.get("repeatable") is True or _is_ours(cls)
 
 
-def _is_ours(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] == "resexp"
+def _is_ours(definition: object) -> bool:
+    """Whether a class or a function is defined in resexp."""
+    return str(getattr(definition, "__module__", "")).partition(".")[0] == "resexp"
 
 
 def _hook_reason(module: nn.Module) -> str | None:
-    """Return a line if a hook is registered on the module or on one of its parameters."""
+    """Return a line if a hook that is not resexp's is registered on the module, or any hook on its parameters."""
     registries = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    if any(getattr(module, name, None) for name in registries):
+    hooks = [hook for name in registries for hook in getattr(module, name).values()]
+    if any(not _is_ours(hook) for hook in hooks):
         return "a hook is registered on it"
     for name, parameter in module.named_parameters(recurse=False):
         if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):

@@ -4,7 +4,6 @@ import builtins
 import inspect
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
@@ -50,7 +49,6 @@ IMPURE_ATTRIBUTES = frozenset((
 """Attributes through which a tensor can be written, or that differ under vmap."""
 
 
-@cache
 def is_pure_function(function: Callable[..., Any]) -> bool:
     """Return whether a function of torch, `math` or Python's builtins is known to be pure."""
     name = getattr(function, "__name__", "")

@@ -149,3 +149,20 @@ def test_hooks_are_unknown():
     clipped.weight.register_hook(lambda grad: grad.clamp(-1, 1))
     for layer in (hooked, clipped):
         assert "hook" in unknown_code(layer)
+
+
+@pytest.mark.parametrize("residual", ["on", "off", "fixup", "rezero", "layerscale", "projection", "skipinit"])
+@pytest.mark.parametrize("model", ["mlp", "conv", "transformer"])
+def test_networks_of_resexp_are_known(build_network, residual, model):
+    norm = "none" if residual in ("fixup", "rezero", "skipinit") else "pre"
+    patch = ["model.patch=2"] if model == "transformer" else []
+    assert unknown_code(build_network(f"norm={norm}", f"residual={residual}", f"model={model}", *patch)) is None
+
+
+class CallsAList(Base):
+    def forward(self, x):
+        return self.seen(x)
+
+
+def test_calling_an_attribute_that_is_not_a_function_is_unknown():
+    assert "calls" in unknown_code(CallsAList())
