@@ -32,8 +32,18 @@ def cell_with(cell, cls, *overrides):
     return cell("norm=pre", target, "optimizer.lr=0.01", "optimizer.weight_decay=0.1", "width=8", *overrides)
 
 
-@pytest.mark.parametrize("cls", [FrozenScale, Spectrum, WideBuffers, RandomGain, UnusedParameter])
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+MODULES = (FrozenScale, Spectrum, WideBuffers, RandomGain, UnusedParameter)
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("cls", "precision"),
+    [
+        (Spectrum, "float32"),
+        *(pytest.param(cls, "float32", marks=SLOW) for cls in MODULES if cls is not Spectrum),
+        *(pytest.param(cls, "float64", marks=SLOW) for cls in MODULES),
+    ],
+)
 def test_own_modules_agree_with_a_plain_loop_in_every_pack_and_after_resuming(cell, cls, precision):
     small = cell_with(cell, cls, f"precision={precision}")
     for seeds in ((0,), (2, 1), (0, 1, 2)):
@@ -68,9 +78,9 @@ def test_float64_buffers_keep_their_type_and_complex_parameters_follow_the_preci
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("model=mlp",),
+        pytest.param(("model=mlp",), marks=SLOW),
         ("model=mlp", "normalizer=batchnorm"),
-        ("model=conv",),
+        pytest.param(("model=conv",), marks=SLOW),
         ("model=transformer", "residual=rezero", "norm=none", "model.patch=2"),
         ("model=transformer", "dataset=text", "batch_size=4", "dataset.context=8"),
     ],

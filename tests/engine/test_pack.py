@@ -64,7 +64,7 @@ def test_packs_of_1_3_and_5_in_any_order_agree_bitwise(cell, norm, residual):
             assert_bitwise(result, five[seed])
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["adamw", *(pytest.param(o, marks=pytest.mark.slow) for o in ("adam", "sgd"))])
 def test_the_number_of_threads_does_not_change_results(cell, optimizer):
     one, two = (
         run(cell("norm=pre", f"optimizer={optimizer}", "width=64", f"threads={count}"), (0, 1, 2)) for count in (1, 2)
