@@ -82,7 +82,8 @@ def test_json_of_a_multirun(capsys):
         assert [len(result["layers"][k]) for k in ("stream_rms", "stream_grad", "weight_grad")] == [4, 4, 3]
 
 
-@pytest.mark.parametrize("width", [80, pytest.param(160, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [80, 160])
 def test_the_table_fits_the_terminal(capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     for given in (["norm=pre"], ["-m", "norm=none,pre,post", "residual=on,off"]):

@@ -52,7 +52,7 @@ def layers_of(cell, **options):
     return run(cell, **options)[3]
 
 
-FAST = {("full", ZOO[0]), ("light", ZOO[3]), ("full", ZOO[7])}
+FAST = {("full", ZOO[0])}
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_filters_accept_the_names_of_schema_2(old):
     assert len(select(results, parse_filter("diagnostics.dear=[]"))) == 3
 
 
+@pytest.mark.slow
 def test_commands_read_schema_2(old, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "120")
     assert main(["runs"]) == 0
