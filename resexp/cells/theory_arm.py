@@ -1,12 +1,14 @@
 """A cell as the theory sees it: its arm, and the predicted profiles of its layers."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resexp.config.cell import Cell
+from resexp.nn.placement import shipped_placements
 from resexp.stats.profile import QuantityProfile
 from resexp.theory import Arm, predict, unsupported_reason
 
@@ -41,7 +43,13 @@ def no_theory_reason(cell: Cell) -> str | None:
         target = cell.options[group]["_target_"]
         if not target.startswith("resexp."):
             return f"{group}._target_={target}: the theory covers the classes shipped with resexp"
-    gain = cell.options["init"].get("gain", 1.0)
+    name, flags = cell.choices["norm"], cell.options["norm"]
+    shipped = shipped_placements().get(name)
+    if shipped is None or asdict(shipped) != {key: flag for key, flag in flags.items() if key != "_target_"}:
+        return f"norm={name}: the theory covers the placements shipped with resexp"
+    gain, expansion = cell.options["init"].get("gain", 1.0), cell.options["body"].get("expansion", 1)
+    if cell.choices["init"] == "xavier" and expansion != 1:  # the variance depends on fan_out
+        return f"body.expansion={expansion}: with init=xavier, the theory covers 1"
     return None if gain == 1 else f"init.gain={gain}: the theory covers 1"
 
 

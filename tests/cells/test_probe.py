@@ -63,6 +63,8 @@ def test_a_cell_outside_the_theory_reports_the_reason(cell):
         (("model=conv", "width=8"), "model=conv"),
         (("norm=pre", "normalizer._target_=torch.nn.LayerNorm"), "torch.nn.LayerNorm"),
         (("init=orthogonal", "init.gain=0.5"), "init.gain=0.5"),
+        (("norm=pre", "norm.post=true"), "norm=pre"),
+        (("init=xavier", "body.expansion=4"), "body.expansion=4"),
     ):
         result = probe_cell(cell(*given))
         assert reason in result.no_theory_reason

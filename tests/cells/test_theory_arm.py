@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from resexp.build import build, load_data
-from resexp.cells.theory_arm import predict_profiles
+from resexp.cells.run import train
+from resexp.cells.theory_arm import no_theory_reason, predict_profiles
+from resexp.config.compose import Composer
 from resexp.engine.events import Layers
 from resexp.engine.loop import fit
 from resexp.record.layers import LayerTable
@@ -37,3 +39,13 @@ def test_cells_that_the_theory_does_not_cover_have_no_prediction(cell):
         small = cell(*other, "steps=1", "seeds=1", "diagnostics=light")
         assert predict_profiles(small, _profiles(small)) == {}
     assert predict_profiles(cell("norm=pre"), {}) == {}
+
+
+def test_a_placement_of_the_user_trains_with_diagnostics_and_has_no_prediction(tmp_path):
+    (tmp_path / "norm").mkdir()
+    content = "# Mine.\n_target_: resexp.nn.placement.Placement\npre: true\ninner_post: false\npost: true\n"
+    (tmp_path / "norm" / "mine.yaml").write_text(content)
+    settings = ["depth=2", "width=8", "steps=1", "seeds=1", "diagnostics=full", f"outputs={tmp_path / 'outputs'}"]
+    mine = Composer(str(tmp_path)).cell(["norm=mine", *settings])
+    assert no_theory_reason(mine) == "norm=mine: the theory covers the placements shipped with resexp"
+    assert train(mine).status == "done"
