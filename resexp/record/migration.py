@@ -20,7 +20,7 @@ CLASSES_2 = {
 }
 """Prefixes of `_target_` in schema 2, and what they are in schema 3. A prefix without a final dot is a whole name."""
 
-KEYS_2 = {"diagnostics.dear": "diagnostics.expensive", "steps_to_bar": "steps_to_target"}
+KEYS_2 = {"diagnostics.dear": "diagnostics.expensive"}
 """Keys of schema 2 that filters may still use."""
 
 

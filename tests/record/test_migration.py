@@ -89,6 +89,11 @@ def test_load_reads_schema_2(old):
     assert len(resexp.load(old / ".sweeps" / "two").cells) == 2
 
 
+def test_an_unknown_key_is_named_as_it_was_typed(old):
+    with pytest.raises(InputError, match="unknown key steps_to_bar"):
+        select([*scan([old])], parse_filter("steps_to_bar=20"))
+
+
 def test_filters_accept_the_names_of_schema_2(old):
     results = [*scan([old])]
     for text in ("init._target_=resexp.nn.inits.orthogonal.Orthogonal", "residual=off,schema=2,norm=none"):
