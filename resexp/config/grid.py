@@ -84,7 +84,9 @@ def _conditions(name: str, value: Any, checker: Checker) -> list[dict[str, Any]]
         group, _, option = key.partition(".")
         if group not in checker.keys:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(key, checker.keys)}")
-        options = {k for choice in checker.loader.get_group_options(group) for k in checker.yaml_content(group, choice)}
+        with hydra_errors_as_input_errors():  # reads all files of the group, also those that no cell chooses
+            choices = checker.loader.get_group_options(group)
+            options = {k for choice in choices for k in checker.yaml_content(group, choice)}
         if option and option not in options:
             raise InputError(f"hydra.sweeper.{name}: unknown key {key}{nearest(option, options)}")
     return [c for c in conditions if isinstance(c, dict)]

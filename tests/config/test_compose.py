@@ -199,6 +199,14 @@ def test_malformed_yaml_gives_a_one_line_error(tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_malformed_yaml_that_a_condition_reads_gives_a_one_line_error(tmp_path):
+    (tmp_path / "norm").mkdir()
+    (tmp_path / "norm" / "bad.yaml").write_text("a: [1\n")
+    with pytest.raises(InputError) as error:
+        Composer(str(tmp_path)).jobs(["norm=none,pre", "hydra.sweeper.exclude=[{norm: pre}]"])
+    assert "\n" not in str(error.value)
+
+
 def test_larger_models_count_as_more_work(cell):
     """Cells start in order of decreasing work, and estimates of the remaining time are weighted by it."""
     assert (
