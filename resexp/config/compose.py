@@ -111,6 +111,8 @@ class Composer:
         parsed = self._parse(overrides)
         for override in parsed:
             self._check_key(override)
+            if override.key_or_group == "sweep" and override.is_sweep_override():
+                raise InputError(f"{str(override.input_line).lstrip('+')}: expected one named sweep")
         config = self.sweep_config(overrides)
         for key, value_type in LAUNCHER_TYPES.items():
             if key in config.hydra.launcher:

@@ -70,6 +70,11 @@ def test_a_named_sweep_is_recognized_with_and_without_plus(composer):
     assert not composer.is_sweep(composer.normalize(["norm=pre"]))
 
 
+def test_two_named_sweeps_are_refused(composer):
+    with pytest.raises(InputError, match=r"^sweep=matrix,lr: expected one named sweep"):
+        composer.jobs(composer.normalize(["sweep=matrix,lr"]))
+
+
 def test_overrides_take_precedence_over_a_named_sweep(composer):
     jobs = composer.jobs(composer.normalize(["sweep=matrix", "depth=3", "norm=pre", "seeds=2"]))
     assert _arms(jobs) == [("pre+residual", 3), ("pre+plain", 3)]
