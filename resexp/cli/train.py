@@ -9,6 +9,7 @@ from resexp.analysis.tuning import choose_rates
 from resexp.cells.interrupt import Stop
 from resexp.cli.parsers import parser
 from resexp.config.cell import Cell
+from resexp.config.check import hydra_errors_as_input_errors
 from resexp.config.compose import Composer
 from resexp.config.errors import InputError, error_text
 from resexp.console.hints import resexp_command
@@ -31,7 +32,8 @@ def run(args: Namespace) -> int:
     overrides = composer.normalize(args.overrides)
     is_sweep = args.multirun or composer.is_sweep(overrides)
     if args.help or args.hydra_help or args.cfg or args.info:
-        _inspect(composer, args, overrides)
+        with hydra_errors_as_input_errors():
+            _inspect(composer, args, overrides)
         return 0
     if args.dry_run:
         return _dry_run(composer, overrides, is_sweep)
@@ -115,8 +117,10 @@ def _finish(results: list[CellResult], outputs: str) -> int:
 
 def _inspect(composer: Composer, args: Namespace, overrides: list[str]) -> None:
     """Let Hydra print what --help, --hydra-help, --cfg or --info asks for."""
+    if args.cfg or args.info:
+        composer.check_keys(overrides, "--cfg and --info show one configuration; expected one value")
     hydra, name = composer.hydra, composer.config_name
-    args.overrides = overrides
+    args.overrides = []  # the help is the same for any overrides, wrong ones included
     if args.help:
         hydra.app_help(name, parser("train"), args)
     elif args.hydra_help:

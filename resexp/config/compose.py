@@ -152,13 +152,24 @@ class Composer:
         """Compose and check the cell of normalized overrides without swept values. Raises InputError."""
         return self._checked(self._compose(overrides))
 
-    def _compose(self, overrides: list[str]) -> DictConfig:
-        """Load a configuration; if it fails, name the key that is misspelled."""
+    def check_keys(self, overrides: list[str], refusal: str) -> list[Override]:
+        """Return the parsed overrides of a cell.
+
+        Raises:
+            InputError: a key, a group or a choice does not exist, or an override has several values; `refusal` says
+                why they are refused.
+
+        """
         parsed = self._parse(overrides)
         for override in parsed:
             self._check_key(override)
             if override.is_sweep_override():
-                raise InputError(f"{override.input_line}: several values need -m, as in resexp train -m …")
+                raise InputError(f"{override.input_line}: {refusal}")
+        return parsed
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        """Load a configuration; if it fails, name the key that is misspelled."""
+        parsed = self.check_keys(overrides, "several values need -m, as in resexp train -m …")
         try:
             return self._load(overrides)
         except InputError:

@@ -79,6 +79,10 @@ def test_each_command_has_a_parser_and_a_line_in_the_help(capsys):
         ("report", "nowhere"),
         ("tensorboard", "nowhere"),
         ("completion", "powershell"),
+        ("train", "--cfg", "job", "norm=pree"),
+        ("train", "--cfg", "all", "-m", "depth=2,3"),
+        ("train", "--cfg", "job", "optimizer.lrr=1"),
+        ("train", "--info", "defaults", "norm=pree"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(args, tmp_path, capfd):
@@ -152,6 +156,12 @@ def test_a_closed_pipe_and_a_full_disk_cause_no_traceback(redirection, code):
     shell = f"{sys.executable} -m resexp --help {redirection}"
     run = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert (run.returncode, "Traceback" in run.stderr) == (code, False)
+
+
+def test_help_is_shown_whatever_the_overrides(capsys):
+    for flag, text in (("--help", "norm: none, peri"), ("--hydra-help", "== Flags ==")):
+        assert main(["train", flag, "-m", "norm=pree", "depth=2,3"]) == 0
+        assert text in capsys.readouterr().out
 
 
 def test_a_part_of_the_configuration_can_be_shown():
