@@ -15,7 +15,7 @@ def run(args: Namespace) -> int:
     composer = Composer(args.config_dir)
     overrides = composer.normalize(args.overrides)
     is_sweep = args.multirun or composer.is_sweep(overrides)
-    cells = [cell for _, cell in composer.jobs(overrides)] if is_sweep else [composer.cell(overrides)]
+    cells = composer.cells(overrides, is_sweep=is_sweep)
     from resexp.cells.probe import probe_cell  # imports torch
 
     probes = [probe_cell(cell) for cell in cells]

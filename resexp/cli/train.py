@@ -89,7 +89,7 @@ def _warm_workers(composer: Composer, overrides: list[str], cell: Cell) -> None:
 
 
 def _dry_run(composer: Composer, overrides: list[str], is_sweep: bool) -> int:
-    cells = [cell for _, cell in composer.jobs(overrides)] if is_sweep else [composer.cell(overrides)]
+    cells = composer.cells(overrides, is_sweep=is_sweep)
     unfinished = cells_to_train(cells)
     stdout = console()
     stdout.print(plan_table(cells, unfinished))

@@ -152,6 +152,10 @@ class Composer:
         """Compose and check the cell of normalized overrides without swept values. Raises InputError."""
         return self._checked(self._compose(overrides))
 
+    def cells(self, overrides: list[str], *, is_sweep: bool) -> list[Cell]:
+        """Compose and check the cells of normalized overrides: of a sweep, or the one cell. Raises InputError."""
+        return [cell for _, cell in self.jobs(overrides)] if is_sweep else [self.cell(overrides)]
+
     def check_keys(self, overrides: list[str], refusal: str) -> list[Override]:
         """Return the parsed overrides of a cell.
 

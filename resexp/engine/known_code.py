@@ -30,12 +30,12 @@ def unknown_code(network: nn.Module) -> str | None:
 
 def declares_repeatable(network: nn.Module) -> bool:
     """Return whether some class in a network declares that its code is pure."""
-    return any(type(module).__dict__.get("repeatable") is True for module in network.modules())
+    return any(_is_declared(type(module)) for module in network.modules())
 
 
 def _class_reason(module: nn.Module) -> str | None:
     cls = type(module)
-    if _is_declared_or_ours(cls):
+    if _is_declared(cls) or _is_ours(cls):
         return None
     if cls in PURE_MODULES:
         return PURE_MODULES[cls](module)
@@ -57,8 +57,9 @@ def _methods_to_read(cls: type) -> set[str]:
     return {"forward"} | (methods & {"__call__", "__getattr__", "__getattribute__"})
 
 
-def _is_declared_or_ours(cls: type) -> bool:
-    return cls.__dict__.get("repeatable") is True or _is_ours(cls)
+def _is_declared(cls: type) -> bool:
+    """Whether a class declares `repeatable = True` itself; a declaration does not hold for subclasses."""
+    return vars(cls).get("repeatable") is True
 
 
 def _is_ours(definition: object) -> bool:

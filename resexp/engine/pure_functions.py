@@ -17,11 +17,18 @@ BUILTINS = {
     )
 }  # fmt: skip
 
-SPACES = (torch, nn.functional, torch.fft, torch.linalg, torch.special)
-"""Namespaces whose functions may be pure."""
+NAMESPACES = (torch, nn.functional, torch.fft, torch.linalg, torch.special)
+"""Public modules of torch whose functions may be pure."""
 
-NAMESPACES = ("torch", "torch.nn.functional", "torch._C._nn", "torch._C._fft", "torch._C._linalg", "torch._C._special")
-"""Modules in which torch defines those functions."""
+DEFINING_MODULES = (
+    "torch",
+    "torch.nn.functional",
+    "torch._C._nn",
+    "torch._C._fft",
+    "torch._C._linalg",
+    "torch._C._special",
+)
+"""The `__module__` of those functions, where torch implements them."""
 
 IMPURE = frozenset((
     "batch_norm", "instance_norm", "embedding_bag", "embedding_renorm", "dropout", "dropout1d", "dropout2d",
@@ -54,11 +61,16 @@ def is_pure_function(function: Callable[..., Any]) -> bool:
     name = getattr(function, "__name__", "")
     if any(function is allowed for allowed in BUILTINS.values()) or function in vars(math).values():
         return True
-    if name in IMPURE or name.endswith("_") or not name or not any(_is_in(space, name, function) for space in SPACES):
+    if (
+        name in IMPURE
+        or name.endswith("_")
+        or not name
+        or not any(_is_in(space, name, function) for space in NAMESPACES)
+    ):
         return False
     packet = getattr(torch.ops.aten, name, None)
     if packet is None:
-        return inspect.isfunction(function) or function.__module__ in NAMESPACES
+        return inspect.isfunction(function) or function.__module__ in DEFINING_MODULES
     overloads = [getattr(packet, overload) for overload in packet.overloads()]
     return not any(torch.Tag.nondeterministic_seeded in overload.tags for overload in overloads)
 

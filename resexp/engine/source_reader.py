@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -21,6 +22,10 @@ STATEMENTS = (
     ast.Continue,
 )  # fmt: skip
 """Statements that may be pure. All others, such as `with` or a nested function, are not understood."""
+
+
+_UNRESOLVED = object()
+"""In place of a value that is not known before the call."""
 
 
 class UnknownCodeError(Exception):
@@ -59,26 +64,32 @@ class Reader:
         self.read.add(function)
         if function.__closure__ or hasattr(function, "__wrapped__"):
             raise UnknownCodeError(f"{function.__qualname__} is a closure or decorated")
-        try:
-            lines, first = inspect.getsourcelines(function)
-            tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-        except (OSError, TypeError, SyntaxError):
-            raise UnknownCodeError(f"the source of {function.__qualname__} cannot be read") from None
-        if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
-            raise UnknownCodeError(f"{function.__qualname__} is not a plain function")
-        _FunctionReader(self, function, tree, bound, lines, first).check()
+        _FunctionReader(self, function, bound).check()
+
+
+@cache
+def _parse(function: FunctionType) -> tuple[ast.FunctionDef, list[str], int]:
+    """Return the syntax tree of a function, its source lines and the number of the first; once for all its modules."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        raise UnknownCodeError(f"the source of {function.__qualname__} cannot be read") from None
+    if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
+        raise UnknownCodeError(f"{function.__qualname__} is not a plain function")
+    return tree, lines, first
 
 
 class _FunctionReader:
     """Reads one function: only local assignments, reads of constants and tensors, and calls of pure functions."""
 
-    def __init__(
-        self, reader: Reader, function: FunctionType, tree: ast.FunctionDef, bound: bool, lines: list[str], first: int
-    ) -> None:
-        self.reader, self.function, self.tree, self.lines, self.first = reader, function, tree, lines, first
-        arguments = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
+    def __init__(self, reader: Reader, function: FunctionType, bound: bool) -> None:
+        self.reader, self.function = reader, function
+        self.tree, self.lines, self.first = _parse(function)
+        parameters = self.tree.args
+        arguments = [a.arg for a in (*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs)]
         self.own = arguments[0] if bound else None
-        nodes = [*ast.walk(tree)]
+        nodes = [*ast.walk(self.tree)]
         self.stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         new_lists = [n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.ListComp)]
         self.lists = {target.id for node in new_lists for target in node.targets if isinstance(target, ast.Name)}
@@ -198,12 +209,8 @@ class _FunctionReader:
             self._known_call(node, function)
         elif isinstance(node.func, ast.Attribute):
             self._method_call(node, node.func)
-        else:
-            self._expression(node.func)
-            if not isinstance(node.func, ast.Name):
-                self._refuse(node, "calls what is not a name")
-            elif node.func.id not in self.locals:
-                self._refuse(node, f"calls {node.func.id}")
+        elif not (isinstance(node.func, ast.Name) and node.func.id in self.locals):
+            self._refuse(node, "is not understood")
 
     def _known_call(self, node: ast.Call, function: Any) -> None:
         if any(function is registered for registered in self.reader.registered()):
@@ -229,13 +236,6 @@ class _FunctionReader:
             self._refuse(node, f"calls .{func.attr}()")
         if not hasattr(Tensor, func.attr) and func.attr not in ("items", "keys", "values"):
             self._refuse(node, f"calls .{func.attr}(), which is no method of a tensor")
-
-
-class _Unresolved:
-    """What a name stands for is not known before the call."""
-
-
-_UNRESOLVED = _Unresolved()
 
 
 def _children(node: ast.AST) -> Iterator[ast.expr]:
